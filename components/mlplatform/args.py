@@ -1,0 +1,207 @@
+"""How components declare their arguments and check them: plain values at once, outputs when they resolve."""
+
+# No `from __future__ import annotations` here or in any module with arguments: Pulumi's component host reads live ones.
+import asyncio
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar, Union
+
+import pulumi
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+
+T = TypeVar("T")
+
+In = Union[T, Awaitable[T], pulumi.Output[T]]
+"""An argument that may be a plain value or the output of another resource."""
+
+Rule = Callable[[T], T]
+"""Returns the value that it is given, or raises a ValueError whose text says what was given, what is allowed, what to do."""
+
+
+class InvalidArgs(pulumi.RunError):
+    """Arguments that a component can't work with: one line a field, each with path, value given and the way to fix it.
+
+    Derived from `pulumi.RunError`, so the Pulumi engine prints the lines without a traceback.
+    """
+
+
+class Args(BaseModel):
+    """Base of every component's arguments: immutable, closed to unknown fields, documented in place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+    path_root: ClassVar[str] = ""
+    """What the paths of error messages begin with; the class's name where empty."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidArgs("\n".join(explain(type(self), error))) from None
+
+    # Without this mark, pydantic calls __init__ for nested models too, and the first bad one would hide the others.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined] # pydantic's own mark, set on its base class too
+
+    @classmethod
+    def of(cls, given: object = None, **more: object) -> Self:
+        """These arguments from a model, or from the mapping that Pulumi's component host hands over, and further fields.
+
+        Of a model of another class (the part that a user writes), the fields that were set are taken.
+        """
+        if isinstance(given, cls) and not more:
+            return given
+        if isinstance(given, BaseModel):
+            given = {name: getattr(given, name) for name in given.model_fields_set}
+        return cls(**{**(dict(given) if isinstance(given, Mapping) else {}), **more})
+
+
+def settled(value: In[T], rule: Callable[[T], T], path: str) -> In[T]:
+    """Applies `rule` now to a plain value, or later to an output; `path` names the field in a late error."""
+    if not isinstance(value, pulumi.Output | Awaitable):
+        return rule(value)
+    output = pulumi.Output.from_input(value)
+
+    def later(resolved: T) -> pulumi.Output[T]:
+        hidden: pulumi.Output[bool] = pulumi.Output.from_input(asyncio.ensure_future(output.is_secret()))
+        return hidden.apply(lambda secret: _late(resolved, rule, path, secret))
+
+    return output.apply(later)
+
+
+def _late(value: T, rule: Callable[[T], T], path: str, hidden: bool) -> T:
+    try:
+        return rule(value)
+    except ValueError as error:
+        reason = "the value is refused; it is secret and therefore not shown" if hidden else str(error)
+        raise InvalidArgs(f"{path}: {reason}") from None
+
+
+def checked(rule: Callable[[Any], Any], *fields: str) -> Any:
+    """A pydantic validator that holds fields to a rule, plain values at once and outputs when they resolve."""
+
+    def check(cls: type[Args], value: Any, info: ValidationInfo) -> Any:
+        path = f"{cls.path_root or cls.__name__}.{info.field_name}"
+        return None if value is None else settled(value, rule, path)
+
+    return field_validator(*fields)(classmethod(check))  # type: ignore[arg-type] # pydantic's type wants a bare function
+
+
+def each(rule: Callable[[T], T]) -> Callable[[Sequence[T]], Sequence[T]]:
+    """The rule for every item of a list; items that are outputs are checked when they resolve."""
+    return lambda items: [settled(item, rule, "an item") for item in items]
+
+
+def between(low: int, high: int, unit: str) -> Rule[int]:
+    """A number from `low` to `high`, both included, in `unit`."""
+
+    def rule(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"got {value}; allowed are {low} to {high} {unit}")
+        return value
+
+    return rule
+
+
+def at_least(low: int, unit: str) -> Rule[int]:
+    """A number of `low` or more, in `unit`."""
+
+    def rule(value: int) -> int:
+        if value < low:
+            raise ValueError(f"got {value}; allowed are {low} {unit} or more")
+        return value
+
+    return rule
+
+
+def one_of(allowed: Iterable[T], why: str = "") -> Rule[T]:
+    """One of the values listed; `why` says where the list comes from."""
+    options = list(allowed)
+
+    def rule(value: T) -> T:
+        if value not in options:
+            listed = ", ".join(map(str, options))
+            raise ValueError(f"got {value!r}; allowed are {listed}{why and f' ({why})'}{_nearest(str(value), options)}")
+        return value
+
+    return rule
+
+
+def matching(pattern: str, allowed: str) -> Rule[str]:
+    """A text that the whole pattern matches; `allowed` describes it, with an example."""
+    compiled = re.compile(pattern)
+
+    def rule(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"got {value!r}; allowed is {allowed}")
+        return value
+
+    return rule
+
+
+def _nearest(given: str, options: Iterable[object]) -> str:
+    close = difflib.get_close_matches(given, [str(option) for option in options], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def explain(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """One line a bad field, sorted by path: path, value given, what is allowed, how to fix it."""
+    errors = error.errors(include_url=False)
+    # Each In[...] is a union; its branch for outputs marks the place, and says nothing to the user.
+    branches = {tuple(item["loc"][:-1]) for item in errors if _is_output_branch(item)}
+    found = [item for item in errors if not _is_output_branch(item)]
+    root = str(getattr(model, "path_root", "") or model.__name__)
+    lines = {_path(root, _without_labels(item["loc"], branches)): _reason(model, item, branches) for item in reversed(found)}
+    return [f"{path}: {reason}" for path, reason in sorted(lines.items())]
+
+
+def _is_output_branch(item: Any) -> bool:
+    return item["type"] == "is_instance_of" and str(item["loc"][-1]).startswith("is-instance[")
+
+
+def _without_labels(loc: tuple[int | str, ...], branches: set[tuple[int | str, ...]]) -> tuple[int | str, ...]:
+    return tuple(part for at, part in enumerate(loc) if loc[:at] not in branches)
+
+
+def _path(root: str, loc: tuple[int | str, ...]) -> str:
+    path = root
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else part if path.endswith(":") else f".{part}"
+    return path
+
+
+def _reason(model: type[BaseModel], item: Any, branches: set[tuple[int | str, ...]]) -> str:
+    kind, given, context = item["type"], item["input"], item.get("ctx", {})
+    owner = _owner(model, _without_labels(item["loc"], branches)[:-1])
+    if kind == "missing":
+        return f"missing; {_about(owner, item['loc'][-1])}"
+    if kind == "extra_forbidden":
+        known = sorted(owner.model_fields) if owner else []
+        return f"unknown field; known are {', '.join(known)}{_nearest(str(item['loc'][-1]), known)}"
+    if kind in {"value_error", "assertion_error"}:
+        return str(context["error"])
+    if kind in {"enum", "literal_error"}:
+        return f"got {given!r}; allowed are {context['expected'].replace(' or ', ', ')}"
+    return f"got {given!r}; {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _owner(model: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel] | None:
+    owner: type[BaseModel] | None = model
+    for part in loc:
+        field = owner.model_fields.get(str(part)) if owner and isinstance(part, str) else None
+        if field is not None:
+            owner = next(_models(field.annotation), None)
+    return owner
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models(argument)
+
+
+def _about(owner: type[BaseModel] | None, name: int | str) -> str:
+    field = owner.model_fields.get(str(name)) if owner else None
+    description = (field.description or "") if field else ""
+    return f"set it: {description.split('. ')[0].strip()}".rstrip(".: ") if description else "set it"

@@ -1,0 +1,1054 @@
+"""Runs one Pulumi program against a recording monitor and writes down the graph that the engine would be told.
+
+This file is started by its path, with the interpreter of the program that it runs, so it imports Pulumi and the standard
+library and nothing else: `PYTHON recorder.py REQUEST.json`. It never talks to a cloud, a cluster or a Pulumi backend.
+
+The graph follows the engine and not Pulumi's test mocks: URNs carry the whole chain of parent types, a URN that is
+registered twice is an error, transforms run in the engine's order (the resource's own, its ancestors', the stack's), and
+children inherit protection and retention. What identifies a resource (id, ARN, generated name, URL, endpoint) is a
+placeholder derived from its URN, so that the documents built from it can be read; every other computed value is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import inspect
+import json
+import linecache
+import logging
+import os
+import re
+import runpy
+import sys
+import threading
+import traceback
+import urllib.parse
+import urllib.request
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import grpc
+import pulumi
+from google.protobuf import empty_pb2, struct_pb2
+from pulumi import _types
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
+from pulumi.runtime.settings import SETTINGS, set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+Json = Any
+Object = Dict[str, Any]
+
+UNKNOWN = "[unknown]"
+"""How an unknown value is written in the graph."""
+SECRET = "[secret]"
+"""How a secret value is written in the graph, whatever it holds."""
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SIGNED_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SIGNED_OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+SIGNED_RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+SIGNED_ASSET = "c44067f5952c0a294b673a41bacd8c17"
+SIGNED_ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
+
+LEAVES = {
+    "kubernetes:helm.sh/v3:Chart": "chart: the provider renders it, only the engine sees its objects",
+    "kubernetes:yaml:ConfigFile": "manifest file: the provider reads it, only the engine sees its objects",
+    "kubernetes:yaml:ConfigGroup": "manifest files: the provider reads them, only the engine sees their objects",
+    "kubernetes:kustomize:Directory": "kustomization: the provider renders it, only the engine sees its objects",
+}
+REMOTE_LEAF = "remote component: its provider makes the children, only the engine sees them"
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def raw(value: struct_pb2.Value) -> Json:
+    """The plain Python value of a protobuf value; whole numbers are ints; signed objects stay as they are."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return raw_object(value.struct_value)
+    if kind == "list_value":
+        return [raw(item) for item in value.list_value.values]
+    if kind == "number_value":
+        return int(value.number_value) if value.number_value.is_integer() else value.number_value
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def raw_object(struct: struct_pb2.Struct) -> Object:
+    """The plain Python dictionary of a protobuf struct."""
+    return {key: raw(value) for key, value in struct.fields.items()}
+
+
+def struct_of(values: Mapping[str, Json]) -> struct_pb2.Struct:
+    """The protobuf struct of a plain dictionary."""
+    struct = struct_pb2.Struct()
+    struct.update(values)
+    return struct
+
+
+def _signature(value: Json) -> Optional[str]:
+    return value.get(SIGNATURE) if isinstance(value, dict) else None
+
+
+def is_unknown(value: Json) -> bool:
+    """Whether the value is, or holds anywhere, one that only the provider can know."""
+    if isinstance(value, dict):
+        if _signature(value) == SIGNED_OUTPUT and "value" not in value:
+            return True
+        return any(is_unknown(item) for item in value.values())
+    if isinstance(value, list):
+        return any(is_unknown(item) for item in value)
+    return isinstance(value, str) and value == rpc.UNKNOWN
+
+
+def holds_secret(value: Json) -> bool:
+    """Whether the value is, or holds anywhere, a secret."""
+    if isinstance(value, dict):
+        if _signature(value) == SIGNED_SECRET or (_signature(value) == SIGNED_OUTPUT and value.get("secret")):
+            return True
+        return any(holds_secret(item) for item in value.values())
+    return isinstance(value, list) and any(holds_secret(item) for item in value)
+
+
+def secret_of(value: Json) -> Json:
+    """The value, marked secret for Pulumi, once."""
+    return value if _signature(value) == SIGNED_SECRET else {SIGNATURE: SIGNED_SECRET, "value": value}
+
+
+def revealed(value: Json) -> Json:
+    """The value without secret marks: for documents that Pulumi serialises; never written to the graph."""
+    if isinstance(value, dict):
+        if _signature(value) == SIGNED_SECRET:
+            return revealed(value.get("value"))
+        return {key: revealed(item) for key, item in value.items()}
+    return [revealed(item) for item in value] if isinstance(value, list) else value
+
+
+class Paths(NamedTuple):
+    """Where the project lies, so that no path of this machine reaches the graph."""
+
+    root: str
+
+    def relative(self, path: str) -> str:
+        """The path relative to the project, with forward slashes, where it lies inside."""
+        absolute = os.path.realpath(path)
+        inside = absolute == self.root or absolute.startswith(self.root + os.sep)
+        return os.path.relpath(absolute, self.root).replace(os.sep, "/") if inside else os.path.basename(path)
+
+    def is_users(self, path: str) -> bool:
+        """Whether a source file belongs to the project itself: not an installed package, not this file."""
+        absolute = os.path.realpath(path)
+        installed = "site-packages" in absolute or absolute.startswith(os.path.realpath(sys.prefix) + os.sep)
+        return absolute.startswith(self.root + os.sep) and not installed and absolute != os.path.realpath(__file__)
+
+
+def shown(value: Json, paths: Paths) -> Json:
+    """The value as the graph has it: no secret, no protobuf signature, unknowns named."""
+    if isinstance(value, list):
+        return [shown(item, paths) for item in value]
+    if isinstance(value, str):
+        return UNKNOWN if value == rpc.UNKNOWN else value
+    if not isinstance(value, dict):
+        return value
+    signature = _signature(value)
+    if signature is None:
+        return {key: shown(item, paths) for key, item in sorted(value.items()) if key != "@isPulumiResource"}
+    return _SIGNED.get(signature, _shown_asset)(value, paths)
+
+
+def _shown_asset(value: Object, paths: Paths) -> Json:
+    kind = "asset" if value[SIGNATURE] == SIGNED_ASSET else "archive"
+    if "path" in value:
+        return {kind: paths.relative(value["path"])}
+    if "uri" in value:
+        return {kind: value["uri"]}
+    if "assets" in value:
+        return {kind: {name: shown(item, paths) for name, item in sorted(value["assets"].items())}}
+    return {kind: "text", "sha256": hashlib.sha256(str(value.get("text", "")).encode()).hexdigest()}
+
+
+def _shown_output(value: Object, paths: Paths) -> Json:
+    if value.get("secret"):
+        return SECRET
+    return shown(value["value"], paths) if "value" in value else UNKNOWN
+
+
+_SIGNED: Mapping[str, Callable[[Object, Paths], Json]] = {
+    SIGNED_SECRET: lambda value, paths: SECRET,
+    SIGNED_OUTPUT: _shown_output,
+    SIGNED_RESOURCE: lambda value, paths: {"urn": value.get("urn", UNKNOWN)},
+}
+
+
+# --- what identifies a resource --------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where a provider works: what ARNs and endpoints are made of."""
+
+    region: str
+    account: str
+
+    @property
+    def partition(self) -> str:
+        """AWS partition of the region."""
+        return next((name for prefix, name in PARTITIONS if self.region.startswith(prefix)), "aws")
+
+    @property
+    def suffix(self) -> str:
+        """DNS suffix of the partition's service endpoints."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+
+PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
+DEFAULT_PLACE = Place("us-east-1", "123456789012")
+
+
+class Form(NamedTuple):
+    """How AWS identifies one type; the fields of a form may use {name}, {hex}, {uuid}, {region}, {account}, ..."""
+
+    id: str
+    arn: str = ""
+    name: str = "name"
+    extra: Tuple[Tuple[str, str], ...] = ()
+
+
+# Where the general rule (an id `<type>-<17 hex digits>`, an ARN `<service>:...:<type>/<name>`) is not what AWS does.
+# Forms of ARNs and ids are those of the AWS Service Authorization Reference.
+FORMS: Mapping[str, Form] = {
+    "cloudwatch/eventRule:EventRule": Form("{name}", "events:{region}:{account}:rule/{name}"),
+    "cloudwatch/logGroup:LogGroup": Form("{name}", "logs:{region}:{account}:log-group:{name}"),
+    "cloudwatch/metricAlarm:MetricAlarm": Form("{name}", "cloudwatch:{region}:{account}:alarm:{name}"),
+    "dynamodb/table:Table": Form("{name}", "dynamodb:{region}:{account}:table/{name}"),
+    "ec2/eip:Eip": Form("eipalloc-{hex}", "ec2:{region}:{account}:elastic-ip/{id}"),
+    "ec2/flowLog:FlowLog": Form("fl-{hex}", "ec2:{region}:{account}:vpc-flow-log/{id}"),
+    "ec2/internetGateway:InternetGateway": Form("igw-{hex}", "ec2:{region}:{account}:internet-gateway/{id}"),
+    "ec2/launchTemplate:LaunchTemplate": Form("lt-{hex}", "ec2:{region}:{account}:launch-template/{id}"),
+    "ec2/natGateway:NatGateway": Form("nat-{hex}"),
+    "ec2/routeTable:RouteTable": Form("rtb-{hex}", "ec2:{region}:{account}:route-table/{id}"),
+    "ec2/securityGroup:SecurityGroup": Form("sg-{hex}", "ec2:{region}:{account}:security-group/{id}"),
+    "ec2/subnet:Subnet": Form("subnet-{hex}", "ec2:{region}:{account}:subnet/{id}"),
+    "ec2/vpc:Vpc": Form("vpc-{hex}", "ec2:{region}:{account}:vpc/{id}"),
+    "ec2/vpcEndpoint:VpcEndpoint": Form("vpce-{hex}", "ec2:{region}:{account}:vpc-endpoint/{id}"),
+    "ecr/repository:Repository": Form(
+        "{name}",
+        "ecr:{region}:{account}:repository/{name}",
+        extra=(("repositoryUrl", "{account}.dkr.ecr.{region}.{suffix}/{name}"),),
+    ),
+    "eks/cluster:Cluster": Form(
+        "{name}",
+        "eks:{region}:{account}:cluster/{name}",
+        extra=(("endpoint", "https://{HEX32}.gr7.{region}.eks.{suffix}"),),
+    ),
+    "glue/catalogDatabase:CatalogDatabase": Form("{account}:{name}", "glue:{region}:{account}:database/{name}"),
+    "iam/instanceProfile:InstanceProfile": Form("{name}", "iam::{account}:instance-profile/{name}"),
+    "iam/openIdConnectProvider:OpenIdConnectProvider": Form("{arn}", "iam::{account}:oidc-provider/{name}"),
+    "iam/policy:Policy": Form("{arn}", "iam::{account}:policy/{name}"),
+    "iam/role:Role": Form("{name}", "iam::{account}:role/{name}"),
+    "kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": Form(
+        "{arn}", "firehose:{region}:{account}:deliverystream/{name}"
+    ),
+    "kms/alias:Alias": Form("{name}", "kms:{region}:{account}:{name}"),
+    "kms/key:Key": Form("{uuid}", "kms:{region}:{account}:key/{uuid}", extra=(("keyId", "{uuid}"),)),
+    "lambda/function:Function": Form("{name}", "lambda:{region}:{account}:function:{name}"),
+    "rds/instance:Instance": Form(
+        "{name}",
+        "rds:{region}:{account}:db:{name}",
+        name="identifier",
+        extra=(("address", "{name}.{hex12}.{region}.rds.{suffix}"),),
+    ),
+    "s3/bucket:Bucket": Form(
+        "{name}",
+        "s3:::{name}",
+        name="bucket",
+        extra=(
+            ("bucketDomainName", "{name}.s3.{suffix}"),
+            ("bucketRegionalDomainName", "{name}.s3.{region}.{suffix}"),
+        ),
+    ),
+    "secretsmanager/secret:Secret": Form("{arn}", "secretsmanager:{region}:{account}:secret:{name}-{hex6}"),
+    "sns/topic:Topic": Form("{arn}", "sns:{region}:{account}:{name}"),
+    "sqs/queue:Queue": Form(
+        "https://sqs.{region}.{suffix}/{account}/{name}",
+        "sqs:{region}:{account}:{name}",
+        extra=(("url", "https://sqs.{region}.{suffix}/{account}/{name}"),),
+    ),
+}
+
+IDENTIFIES = re.compile(r"^(arn|url|endpoint|dnsName|address)$|(Arn|Url|Endpoint|DomainName|DnsName)$")
+"""Output-only text properties that identify a resource; all other computed values are unknown."""
+
+
+class Fields(NamedTuple):
+    """What an SDK class says of its resource: output types by Pulumi name, and which of them are also inputs."""
+
+    types: Mapping[str, Any]
+    inputs: frozenset
+
+
+NO_FIELDS = Fields({}, frozenset())
+
+
+@functools.lru_cache(maxsize=None)
+def fields_of(token: str) -> Fields:
+    """The fields of the SDK class that carries a type token; none where no loaded class does."""
+    pending: List[type] = [pulumi.CustomResource]
+    while pending:
+        cls = pending.pop()
+        if getattr(cls, "pulumi_type", None) == token:
+            return _class_fields(cls)
+        pending.extend(cls.__subclasses__())
+    return NO_FIELDS
+
+
+def _class_fields(cls: type) -> Fields:
+    names = _types.resource_py_to_pulumi_names(cls)
+    parameters = inspect.signature(getattr(cls, "_internal_init", cls.__init__)).parameters
+    return Fields(_types.resource_types(cls), frozenset(names.get(name, name) for name in parameters))
+
+
+def _words(token: str, name: str, urn: str, place: Place) -> Dict[str, str]:
+    digest = hashlib.sha256(urn.encode()).hexdigest()
+    _, module, kind = token.split(":", 2)
+    kebab = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind).lower()
+    return {
+        "name": name,
+        "hex": digest[:17],
+        "hex6": digest[:6],
+        "hex12": digest[:12],
+        "HEX32": digest[:32].upper(),
+        "uuid": "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32])),
+        "kind": kebab,
+        "service": module.split("/")[0],
+        "region": place.region,
+        "account": place.account,
+        "partition": place.partition,
+        "suffix": place.suffix,
+    }
+
+
+def generated_name(logical: str, urn: str) -> str:
+    """A name as the engine generates it: the logical name and seven hexadecimal digits, here from the URN."""
+    return f"{logical}-{hashlib.sha256(urn.encode()).hexdigest()[:7]}"
+
+
+class Identity(NamedTuple):
+    """What the program learns offline that the engine would only know after creation."""
+
+    id: str
+    outputs: Object
+
+
+def identity_of(token: str, logical: str, urn: str, inputs: Object, place: Place) -> Identity:
+    """Placeholders for the id, ARN, generated name, URL and endpoint of one resource, from its URN."""
+    package, _, short = token.partition(":")
+    if package == "aws":
+        return _aws_identity(token, short, logical, urn, inputs, place)
+    if package == "kubernetes":
+        return _kubernetes_identity(logical, urn, inputs)
+    return Identity(generated_name(logical, urn), {})
+
+
+def _aws_identity(token: str, short: str, logical: str, urn: str, inputs: Object, place: Place) -> Identity:
+    form = FORMS.get(short, Form("{kind}-{hex}"))
+    fields = fields_of(token)
+    outputs: Object = {}
+    given = revealed(inputs.get(form.name))
+    name = (
+        given
+        if isinstance(given, str) and not is_unknown(given)
+        else generated_name(_prefix(form, inputs, logical), urn)
+    )
+    if form.name not in inputs and form.name in fields.types:
+        outputs[form.name] = name
+    words = _words(token, name, urn, place)
+    words["id"] = form.id.format_map({**words, "arn": ""})
+    arn = form.arn or "{service}:{region}:{account}:{kind}/{name}"
+    words["arn"] = "arn:{partition}:".format_map(words) + arn.format_map(words)
+    for prop, kind in fields.types.items():
+        if kind is str and prop not in fields.inputs and IDENTIFIES.search(prop):
+            outputs[prop] = (
+                words["arn"] if prop.lower().endswith("arn") else "{name}.{service}.{region}.{suffix}".format_map(words)
+            )
+    outputs.update({prop: template.format_map(words) for prop, template in form.extra})
+    return Identity(form.id.format_map(words), outputs)
+
+
+def _prefix(form: Form, inputs: Object, logical: str) -> str:
+    prefix = revealed(inputs.get(f"{form.name}Prefix"))
+    return prefix.rstrip("-") if isinstance(prefix, str) and not is_unknown(prefix) else logical
+
+
+def _kubernetes_identity(logical: str, urn: str, inputs: Object) -> Identity:
+    given = inputs.get("metadata", {})
+    holder = given if isinstance(given, dict) and _signature(given) is None else {}
+    described = "apiVersion" in inputs
+    name = (holder if described else inputs).get("name")
+    known = name if isinstance(name, str) and not is_unknown(name) else generated_name(logical, urn)
+    namespace = (holder if described else inputs).get("namespace")
+    id_ = f"{namespace}/{known}" if isinstance(namespace, str) and not is_unknown(namespace) else known
+    return Identity(id_, {"metadata": {**holder, "name": known}} if described else {"name": known})
+
+
+# --- what the provider would echo ------------------------------------------------------------------------------------
+
+
+def echoed(token: str, inputs: Object) -> Object:
+    """Inputs as the provider would give them back: documents as JSON text, computed parts of objects unknown."""
+    if token.startswith("kubernetes:"):
+        return dict(inputs)
+    types = fields_of(token).types
+    return {key: _echo(value, types.get(key)) for key, value in inputs.items()}
+
+
+def _echo(value: Json, kind: Any) -> Json:
+    if isinstance(value, (dict, list)) and kind is str and _signature(value) is None:
+        # A struct's keys come in no order, so they are sorted.
+        plain = None if is_unknown(value) else revealed(value)
+        text = rpc.UNKNOWN if plain is None else json.dumps(plain, separators=(",", ":"), sort_keys=True)
+        return secret_of(text) if holds_secret(value) else text
+    if isinstance(value, list):
+        return [_echo(item, _item_type(kind)) for item in value]
+    if isinstance(value, dict) and _signature(value) is None and inspect.isclass(kind) and _types.is_output_type(kind):
+        missing = {name: rpc.UNKNOWN for name in _types.output_type_types(kind) if name not in value}
+        known = {name: _echo(item, _types.output_type_types(kind).get(name)) for name, item in value.items()}
+        return {**missing, **known}
+    return value
+
+
+def _item_type(kind: Any) -> Any:
+    arguments = getattr(kind, "__args__", None)
+    return arguments[0] if arguments else None
+
+
+# --- answers to invokes ----------------------------------------------------------------------------------------------
+
+
+def _caller_identity(place: Place, args: Object) -> Object:
+    arn = f"arn:{place.partition}:iam::{place.account}:user/offline-preview"
+    return {"accountId": place.account, "arn": arn, "id": place.account, "userId": "AIDAOFFLINEPREVIEW00"}
+
+
+def _region(place: Place, args: Object) -> Object:
+    region = args.get("region") or args.get("name") or place.region
+    names = {"id": region, "name": region, "region": region}
+    return {**names, "endpoint": f"ec2.{region}.{place.suffix}", "description": region}
+
+
+def _partition(place: Place, args: Object) -> Object:
+    reverse = ".".join(reversed(place.suffix.split(".")))
+    return {"partition": place.partition, "dnsSuffix": place.suffix, "reverseDnsPrefix": reverse, "id": place.partition}
+
+
+def _zones(place: Place, args: Object) -> Object:
+    names = [place.region + letter for letter in "abc"]
+    return {"names": names, "groupNames": [place.region], "id": place.region, "region": place.region}
+
+
+def _policy_document(place: Place, args: Object) -> Object:
+    statements = [_policy_statement(statement) for statement in args.get("statements") or []]
+    sources = [json.loads(text)["Statement"] for text in args.get("sourcePolicyDocuments") or []]
+    overrides = [json.loads(text)["Statement"] for text in args.get("overridePolicyDocuments") or []]
+    merged = _by_sid([*(item for source in sources for item in source), *statements])
+    merged = _by_sid([*merged, *(item for override in overrides for item in override)])
+    document: Object = {"Version": args.get("version") or "2012-10-17"}
+    if args.get("policyId"):
+        document["Id"] = args["policyId"]
+    document["Statement"] = merged
+    text = json.dumps(document, indent=2)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return {**args, "id": digest, "json": text, "minifiedJson": json.dumps(document, separators=(",", ":"))}
+
+
+def _by_sid(statements: Sequence[Object]) -> List[Object]:
+    last = {item["Sid"]: item for item in statements if item.get("Sid")}
+    seen = set()
+    merged = []
+    for item in statements:
+        sid = item.get("Sid")
+        if not sid:
+            merged.append(item)
+        elif sid not in seen:
+            seen.add(sid)
+            merged.append(last[sid])
+    return merged
+
+
+def _one_or_many(values: Sequence[str]) -> Json:
+    return values[0] if len(values) == 1 else list(values)
+
+
+def _policy_statement(given: Object) -> Object:
+    statement: Object = {"Sid": given["sid"]} if given.get("sid") else {}
+    statement["Effect"] = given.get("effect") or "Allow"
+    for key, name in (
+        ("actions", "Action"),
+        ("notActions", "NotAction"),
+        ("resources", "Resource"),
+        ("notResources", "NotResource"),
+    ):
+        if given.get(key):
+            statement[name] = _one_or_many(given[key])
+    for key, name in (("principals", "Principal"), ("notPrincipals", "NotPrincipal")):
+        if given.get(key):
+            statement[name] = _policy_principals(given[key])
+    conditions: Dict[str, Object] = {}
+    for condition in given.get("conditions") or []:
+        conditions.setdefault(condition["test"], {})[condition["variable"]] = _one_or_many(condition["values"])
+    return {**statement, "Condition": conditions} if conditions else statement
+
+
+def _policy_principals(given: Sequence[Object]) -> Json:
+    if any(principal["type"] == "*" for principal in given):
+        return "*"
+    grouped: Dict[str, List[str]] = {}
+    for principal in given:
+        grouped.setdefault(principal["type"], []).extend(principal["identifiers"])
+    return {kind: _one_or_many(identifiers) for kind, identifiers in grouped.items()}
+
+
+def _rendered_elsewhere(place: Place, args: Object) -> Object:
+    return {"result": []}
+
+
+ANSWERS: Mapping[str, Callable[[Place, Object], Object]] = {
+    "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
+    "aws:index/getAvailabilityZones:getAvailabilityZones": _zones,
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getPartition:getPartition": _partition,
+    "aws:index/getRegion:getRegion": _region,
+    "kubernetes:helm:template": _rendered_elsewhere,
+    "kubernetes:kustomize:directory": _rendered_elsewhere,
+    "kubernetes:yaml:decode": _rendered_elsewhere,
+}
+"""Lookups that need no cloud to be answered plausibly; a request's own answers go first."""
+
+
+def _fits(wanted: Json, given: Json) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(given, dict) and all(key in given and _fits(item, given[key]) for key, item in wanted.items())
+    return bool(wanted == given)
+
+
+def supplied(answers: Mapping[str, Json], token: str, args: Object) -> Optional[Object]:
+    """The user's answer to a lookup: the token's only result, or the first whose `args` are part of those asked with."""
+    answer = answers.get(token)
+    if isinstance(answer, list):
+        return next((case["result"] for case in answer if _fits(case.get("args", {}), args)), None)
+    return answer
+
+
+# --- the monitor -----------------------------------------------------------------------------------------------------
+
+
+class ProgramError(Exception):
+    """An error of the program that the engine would report, with the program's own frames."""
+
+    def __init__(self, message: str, frames: Sequence[Object]) -> None:
+        super().__init__(message)
+        self.frames = list(frames)
+
+
+class Node(NamedTuple):
+    """One registered resource, and what its descendants inherit from it."""
+
+    record: Object
+    inputs: Object
+    transforms: Sequence[callback_pb2.Callback]
+
+
+class Recorder(mocks.MockMonitor):
+    """Stands where the engine's resource monitor stands, keeps every request, and answers as a preview would."""
+
+    def __init__(self, request: Object) -> None:
+        super().__init__(_NoMocks())
+        self.paths = Paths(os.path.realpath(request["project"]["root"]))
+        self.project: str = request["project"]["name"]
+        self.stack: str = request["stack"]
+        self.config: Mapping[str, str] = request.get("config") or {}
+        self.strict: bool = bool(request.get("strict_unknowns"))
+        self.answers: Mapping[str, Json] = request.get("answers") or {}
+        self.nodes: Dict[str, Node] = {}
+        self.stack_transforms: List[callback_pb2.Callback] = []
+        self.invoke_transforms: List[callback_pb2.Callback] = []
+        self.unanswered: List[Object] = []
+        self.placeholders: Dict[Tuple[str, str], str] = {}
+        self.packages: Dict[str, set] = {}
+        self._lock = threading.Lock()
+
+    # -- names and places
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The URN as the engine forms it: the qualified type is the chain of parent types, without the stack's."""
+        parent_type = parent.split("::")[2] if parent else ""
+        qualified = type_ if parent_type in ("", STACK_TYPE) else f"{parent_type}${type_}"
+        return f"urn:pulumi:{self.stack}::{self.project}::{qualified}::{name}"
+
+    def place(self, provider: str, inputs: Object) -> Place:
+        """Region and account that a resource's provider works in, from what the program and its configuration say."""
+        node = self.nodes.get(provider.rpartition("::")[0])
+        settings = node.inputs if node else {}
+        region = inputs.get("region") or settings.get("region") or self.config.get("aws:region")
+        accounts = settings.get("allowedAccountIds")
+        accounts = json.loads(accounts) if isinstance(accounts, str) and not is_unknown(accounts) else accounts
+        known = region if isinstance(region, str) and not is_unknown(region) else DEFAULT_PLACE.region
+        return Place(known, str(accounts[0]) if isinstance(accounts, list) and accounts else DEFAULT_PLACE.account)
+
+    def source_of(self, trace: Any) -> Optional[Object]:
+        """File and line of the innermost frame that is the project's own."""
+        return next(iter(self._user_frames(trace)), None)
+
+    def _user_frames(self, trace: Any) -> Iterable[Object]:
+        for frame in trace.frames:
+            path = urllib.request.url2pathname(urllib.parse.urlparse(frame.pc.uri).path)
+            if self.paths.is_users(path):
+                yield {"file": self.paths.relative(path), "line": frame.pc.line}
+
+    # -- resources
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Records a resource as the engine would be asked to make it, and answers as its provider's preview would."""
+        self._inherit(request)
+        if request.type != STACK_TYPE:
+            self._transform(request)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs = raw_object(request.object)
+        provider = _provider_urn(request.provider)
+        identity = self._identity(request, urn, inputs)
+        record = {
+            "urn": urn,
+            "type": request.type,
+            "name": request.name,
+            "kind": _kind(request),
+            "parent": request.parent or None,
+            "inputs": shown(inputs, self.paths),
+            "outputs": shown(identity.outputs, self.paths),
+            "id": identity.id or None,
+            "provider": provider,
+            "dependencies": sorted(set(request.dependencies)),
+            "property_dependencies": {
+                key: sorted(value.urns) for key, value in sorted(request.propertyDependencies.items()) if value.urns
+            },
+            "options": self._options(request),
+            "leaf": REMOTE_LEAF if request.remote else LEAVES.get(request.type),
+            "source": self.source_of(request.stackTrace),
+        }
+        self._add(urn, Node(record, inputs, list(request.transforms)), request.stackTrace, request.version)
+        if not request.custom:
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        outputs = {**echoed(request.type, inputs), **identity.outputs}
+        for key in request.additionalSecretOutputs:
+            if key in outputs:
+                outputs[key] = secret_of(outputs[key])
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity.id, object=struct_of(outputs))
+
+    def _identity(self, request: Any, urn: str, inputs: Object) -> Identity:
+        if self.strict or not request.custom:
+            return Identity("", {})
+        if request.importId:
+            return Identity(request.importId, {})
+        identity = identity_of(request.type, request.name, urn, inputs, self.place(request.provider, inputs))
+        self._remember(urn, identity, inputs)
+        return identity
+
+    def _remember(self, urn: str, identity: Identity, inputs: Object) -> None:
+        given = {value for value in inputs.values() if isinstance(value, str)}
+        found = {"id": identity.id, **{key: value for key, value in identity.outputs.items() if isinstance(value, str)}}
+        with self._lock:
+            self.placeholders.update({(urn, key): value for key, value in found.items() if value not in given})
+
+    def _add(self, urn: str, node: Node, trace: Any, version: str) -> None:
+        with self._lock:
+            if urn in self.nodes:
+                message = f"Duplicate resource URN '{urn}'; try giving it a unique name"
+                raise ProgramError(message, self._frames_with_code(self._user_frames(trace)))
+            self.nodes[urn] = node
+            if version:
+                self.packages.setdefault(node.record["type"].split(":")[0], set()).add(version)
+
+    def _frames_with_code(self, frames: Iterable[Object]) -> List[Object]:
+        return [
+            {
+                **frame,
+                "function": "",
+                "code": linecache.getline(os.path.join(self.paths.root, frame["file"]), frame["line"]).strip(),
+            }
+            for frame in reversed(list(frames))
+        ]
+
+    def _inherit(self, request: Any) -> None:
+        parent = self.nodes.get(request.parent)
+        inherited = parent.record["options"] if parent else {}
+        if not request.HasField("protect") and "protect" in inherited:
+            request.protect = inherited["protect"]
+        if not request.HasField("retainOnDelete") and "retain_on_delete" in inherited:
+            request.retainOnDelete = inherited["retain_on_delete"]
+        if not request.deletedWith and "deleted_with" in inherited:
+            request.deletedWith = inherited["deleted_with"]
+
+    def _options(self, request: Any) -> Object:
+        options = {name: read(request) for name, read in OPTIONS.items()}
+        options["aliases"] = list({str(alias): _alias(alias) for alias in request.aliases}.values())
+        options["providers"] = {key: _provider_urn(value) for key, value in sorted(request.providers.items())}
+        if request.HasField("replacement_trigger"):
+            options["replacement_trigger"] = shown(raw(request.replacement_trigger), self.paths)
+        return {key: value for key, value in sorted(options.items()) if value not in (None, "", [], {})}
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Records `.get()` and stack references; answers them from the supplied answers, else with unknowns."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs = {key: value for key, value in raw_object(request.properties).items() if value is not None}
+        answer = supplied(self.answers, request.type, {**inputs, "id": request.id})
+        record = {
+            "urn": urn,
+            "type": request.type,
+            "name": request.name,
+            "kind": "read",
+            "parent": request.parent or None,
+            "inputs": shown(inputs, self.paths),
+            "outputs": shown(answer or {}, self.paths),
+            "id": shown(request.id, self.paths),
+            "provider": _provider_urn(request.provider),
+            "dependencies": sorted(set(request.dependencies)),
+            "property_dependencies": {},
+            "options": {},
+            "leaf": None,
+            "source": self.source_of(request.stackTrace),
+        }
+        self._add(urn, Node(record, inputs, []), request.stackTrace, request.version)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=struct_of({**inputs, **(answer or {})}))
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Records a component's, or the stack's, outputs."""
+        with self._lock:
+            self.nodes[request.urn].record["outputs"] = shown(raw_object(request.outputs), self.paths)
+        return empty_pb2.Empty()
+
+    # -- transforms
+
+    def RegisterStackTransform(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Keeps a transform that applies to every resource of the stack."""
+        with self._lock:
+            self.stack_transforms.append(request)
+        return empty_pb2.Empty()
+
+    def RegisterStackInvokeTransform(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Keeps a transform that applies to every invoke of the stack."""
+        with self._lock:
+            self.invoke_transforms.append(request)
+        return empty_pb2.Empty()
+
+    def _transforms_of(self, request: Any) -> List[callback_pb2.Callback]:
+        callbacks = list(request.transforms)
+        parent = self.nodes.get(request.parent)
+        while parent:
+            callbacks.extend(parent.transforms)
+            parent = self.nodes.get(parent.record["parent"])
+        return callbacks + self.stack_transforms
+
+    def _transform(self, request: Any) -> None:
+        for callback in self._transforms_of(request):
+            asked = resource_pb2.TransformRequest(
+                type=request.type,
+                name=request.name,
+                custom=request.custom,
+                parent=request.parent,
+                properties=request.object,
+                options=_transform_options(request),
+            )
+            answer = resource_pb2.TransformResponse.FromString(call_back(callback, asked))
+            request.object.CopyFrom(answer.properties)
+            if answer.HasField("options"):
+                _apply_options(request, answer.options)
+
+    # -- invokes
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Answers a lookup from the table; one without an answer is kept, and its result is unknown."""
+        for callback in self.invoke_transforms:
+            asked = resource_pb2.TransformInvokeRequest(token=request.tok, args=request.args)
+            answer = resource_pb2.TransformInvokeResponse.FromString(call_back(callback, asked))
+            request.args.CopyFrom(answer.args)
+        result = self._answer(request)
+        if result is None:
+            return resource_pb2.ResourceInvokeResponse(unknown=True)
+        return resource_pb2.ResourceInvokeResponse(**{"return": struct_of(result)})
+
+    def Call(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Answers a method call on a resource like a lookup."""
+        result = self._answer(request)
+        return resource_pb2.CallResponse(
+            **{"return": struct_of({"unanswered": rpc.UNKNOWN} if result is None else result)}
+        )
+
+    def _answer(self, request: Any) -> Optional[Object]:
+        args = raw_object(request.args)
+        answer = supplied(self.answers, request.tok, args)
+        if answer is None and request.tok in ANSWERS:
+            answer = ANSWERS[request.tok](self.place(request.provider, args), args)
+        if answer is None:
+            entry = {"token": request.tok, "args": shown(args, self.paths)}
+            with self._lock:
+                if entry not in self.unanswered:
+                    self.unanswered.append(entry)
+        return answer
+
+    # -- the result
+
+    def graph(self, status: str, error: Optional[Object]) -> Object:
+        """Everything recorded, sorted, so that the order of registration leaves no trace."""
+        records = sorted((node.record for node in self.nodes.values()), key=lambda record: record["urn"])
+        stack = next((record for record in records if record["kind"] == "stack"), None)
+        return {
+            "schema": 1,
+            "project": self.project,
+            "stack": self.stack,
+            "strict_unknowns": self.strict,
+            "status": status,
+            "error": error,
+            "unanswered": sorted(self.unanswered, key=lambda entry: json.dumps(entry, sort_keys=True)),
+            "outputs": stack["outputs"] if stack else {},
+            "packages": {name: sorted(versions) for name, versions in sorted(self.packages.items())},
+            "resources": records,
+            "placeholders": sorted(
+                ({"value": value, "urn": urn, "property": key} for (urn, key), value in self.placeholders.items()),
+                key=lambda entry: (entry["urn"], entry["property"]),
+            ),
+        }
+
+
+class _NoMocks(mocks.Mocks):
+    """Pulumi's base monitor wants one; the recorder answers everything itself."""
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise AssertionError(args.token)
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> Any:
+        raise AssertionError(args.typ)
+
+
+def _kind(request: Any) -> str:
+    if request.type == STACK_TYPE:
+        return "stack"
+    if request.remote:
+        return "remote"
+    if request.type.startswith("pulumi:providers:"):
+        return "provider"
+    return "custom" if request.custom else "component"
+
+
+def _provider_urn(reference: str) -> Optional[str]:
+    return reference.rpartition("::")[0] or None
+
+
+def _optional(field: str) -> Callable[[Any], Json]:
+    return lambda request: getattr(request, field) if request.HasField(field) else None
+
+
+def _sorted(field: str) -> Callable[[Any], Json]:
+    return lambda request: sorted(getattr(request, field))
+
+
+def _text(field: str) -> Callable[[Any], Json]:
+    return lambda request: getattr(request, field)
+
+
+def _timeouts(request: Any) -> Json:
+    given = request.customTimeouts
+    return {name: getattr(given, name) for name in ("create", "update", "delete") if getattr(given, name)}
+
+
+OPTIONS: Mapping[str, Callable[[Any], Json]] = {
+    "additional_secret_outputs": _sorted("additionalSecretOutputs"),
+    "custom_timeouts": _timeouts,
+    "delete_before_replace": lambda request: (
+        request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
+    ),
+    "deleted_with": _text("deletedWith"),
+    "ignore_changes": _sorted("ignoreChanges"),
+    "import_id": _text("importId"),
+    "protect": _optional("protect"),
+    "replace_on_changes": _sorted("replaceOnChanges"),
+    "replace_with": _sorted("replace_with"),
+    "retain_on_delete": _optional("retainOnDelete"),
+}
+
+
+def _alias(alias: Any) -> Object:
+    if alias.HasField("urn"):
+        return {"urn": alias.urn}
+    spec = alias.spec
+    named = {
+        "name": spec.name,
+        "type": spec.type,
+        "stack": spec.stack,
+        "project": spec.project,
+        "parent": spec.parentUrn,
+    }
+    return {**{key: value for key, value in named.items() if value}, **({"no_parent": True} if spec.noParent else {})}
+
+
+TRANSFORMED = {
+    "additional_secret_outputs": "additionalSecretOutputs",
+    "aliases": "aliases",
+    "depends_on": "dependencies",
+    "deleted_with": "deletedWith",
+    "ignore_changes": "ignoreChanges",
+    "import": "importId",
+    "plugin_download_url": "pluginDownloadURL",
+    "provider": "provider",
+    "replace_on_changes": "replaceOnChanges",
+    "replace_with": "replace_with",
+    "version": "version",
+}
+"""Options by their name in a transform and in a registration; those with presence are handled beside it."""
+
+
+def _transform_options(request: Any) -> Any:
+    options = resource_pb2.TransformResourceOptions(
+        **{option: getattr(request, field) for option, field in TRANSFORMED.items()}, providers=dict(request.providers)
+    )
+    for option, field in (("protect", "protect"), ("retain_on_delete", "retainOnDelete")):
+        if request.HasField(field):
+            setattr(options, option, getattr(request, field))
+    if request.deleteBeforeReplaceDefined:
+        options.delete_before_replace = request.deleteBeforeReplace
+    if request.HasField("customTimeouts"):
+        options.custom_timeouts.CopyFrom(request.customTimeouts)
+    return options
+
+
+def _apply_options(request: Any, options: Any) -> None:
+    for option, field in TRANSFORMED.items():
+        value = getattr(options, option)
+        if isinstance(value, str):
+            setattr(request, field, value)
+        else:
+            values = list(value)
+            request.ClearField(field)
+            getattr(request, field).extend(values)
+    for option, field in (("protect", "protect"), ("retain_on_delete", "retainOnDelete")):
+        if options.HasField(option):
+            setattr(request, field, getattr(options, option))
+    if options.HasField("delete_before_replace"):
+        request.deleteBeforeReplace, request.deleteBeforeReplaceDefined = options.delete_before_replace, True
+    if options.HasField("custom_timeouts"):
+        request.customTimeouts.CopyFrom(options.custom_timeouts)
+
+
+def call_back(callback: Any, message: Any) -> bytes:
+    """Calls a function that the program registered, over the channel that the SDK serves it on, as the engine does."""
+    with grpc.insecure_channel(callback.target) as channel:
+        stub = callback_pb2_grpc.CallbacksStub(channel)
+        request = callback_pb2.CallbackInvokeRequest(token=callback.token, request=message.SerializeToString())
+        return bytes(stub.Invoke(request).response)
+
+
+# --- running a program -----------------------------------------------------------------------------------------------
+
+
+def _logger() -> logging.Logger:
+    logger = logging.Logger("pulumi")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    return logger
+
+
+def _frames(error: BaseException, paths: Paths) -> List[Object]:
+    if isinstance(error, ProgramError):
+        return error.frames
+    found = [
+        {"file": paths.relative(frame.filename), "line": frame.lineno, "function": frame.name, "code": frame.line or ""}
+        for frame in traceback.extract_tb(error.__traceback__)
+        if paths.is_users(frame.filename)
+    ]
+    if isinstance(error, SyntaxError) and error.filename and paths.is_users(error.filename):
+        code = (error.text or "").strip()
+        found.append({"file": paths.relative(error.filename), "line": error.lineno, "function": "", "code": code})
+    return found
+
+
+def _failure(error: BaseException, paths: Paths) -> Tuple[str, Object]:
+    if isinstance(error, pulumi.RunError):
+        return "refused", {"message": str(error), "frames": []}
+    plain = isinstance(error, ProgramError)
+    message = str(error) if plain else "".join(traceback.format_exception_only(type(error), error)).strip()
+    return "failed", {
+        "message": message.splitlines()[-1] if isinstance(error, SyntaxError) else message,
+        "frames": _frames(error, paths),
+    }
+
+
+def record(program: Callable[[], None], request: Object) -> Object:
+    """Runs `program` in a stack of its own and returns the recorded graph; never raises for what the program does.
+
+    `request` is the dictionary that `main` reads, without `graph_path` and `program`; see `main`.
+    """
+    recorder = Recorder(request)
+    set_all_config(dict(recorder.config), list(request.get("secret_keys") or []))
+    # A root that is no stack keeps Pulumi from registering one here; run_in_stack then makes the real one, so that
+    # stack outputs are registered as they are with the engine.
+    SETTINGS.outputs.clear()  # of an earlier program that failed in this process
+    set_root_resource(_NO_STACK)  # type: ignore[arg-type]
+    mocks.set_mocks(
+        _NoMocks(),
+        recorder.project,
+        recorder.stack,
+        preview=True,
+        logger=_logger(),
+        monitor=recorder,
+        organization=request.get("organization") or "organization",
+    )
+    set_root_resource(None)  # type: ignore[arg-type]
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(run_in_stack(program))
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            return recorder.graph(
+                "failed", {"message": f"SystemExit: {error.code}", "frames": _frames(error, recorder.paths)}
+            )
+    except Exception as error:
+        return recorder.graph(*_failure(error, recorder.paths))
+    finally:
+        set_root_resource(None)  # type: ignore[arg-type]
+        asyncio.set_event_loop(None)
+        loop.close()
+    return recorder.graph("ok", None)
+
+
+_NO_STACK = object()
+
+
+def _run_program(path: str) -> None:
+    runpy.run_path(path, run_name="__main__")
+
+
+def main(request_path: str) -> int:
+    """Records the program that a request file names and writes the graph to its `graph_path`.
+
+    The request: `schema` 1, `graph_path`, `project` {name, root}, `program` (a directory or a file), `organization`,
+    `stack`, `config` {key: text}, `secret_keys`, `strict_unknowns`, `answers` {token: result or cases}.
+    """
+    with open(request_path, encoding="utf-8") as file:
+        request = json.load(file)
+    program = request["program"]
+    folder = program if os.path.isdir(program) else os.path.dirname(program)
+    # The first entry is this file's own folder, whose modules would shadow the program's.
+    sys.path[0] = folder
+    sys.argv = [program]
+    graph = record(functools.partial(_run_program, program), request)
+    with open(request["graph_path"], "w", encoding="utf-8") as file:
+        json.dump(graph, file, sort_keys=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

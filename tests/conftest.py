@@ -1,0 +1,34 @@
+"""What every test may rely on."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from recorded import ROOT
+
+# An output in an f-string is a mistake; here it fails instead of warning.
+os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
+
+
+def reference_path(relative: str) -> Path:
+    """A file of the reference material (CRDs, chart values, data), wherever MLPLATFORM_REFERENCE says it lies."""
+    return (ROOT / os.environ.get("MLPLATFORM_REFERENCE", "../shared") / relative).resolve()
+
+
+@pytest.fixture
+def reference() -> Callable[[str], Path]:
+    """Finds reference material, or skips the test by the name of what must lie there."""
+
+    def find(relative: str) -> Path:
+        path = reference_path(relative)
+        if not path.exists():
+            pytest.skip(f"{relative} is not below MLPLATFORM_REFERENCE (default ../shared)")
+        return path
+
+    return find
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One flag refreshes every golden file."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden graphs and tables anew")
