@@ -28,7 +28,7 @@ check: $(READY)  ## Lint, format, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
-	@$(BIN)/lint-imports
+	@PYTHONPATH=. $(BIN)/lint-imports
 
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -41,7 +41,9 @@ secret = Matcher("secret", lambda value: value == recorder.SECRET)
 
 def matching(pattern: str) -> Matcher:
     """A text that the whole pattern matches."""
-    return Matcher(f"matching({pattern!r})", lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value)))
+    return Matcher(
+        f"matching({pattern!r})", lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value))
+    )
 
 
 def exactly(wanted: Any) -> Matcher:
@@ -51,7 +53,9 @@ def exactly(wanted: Any) -> Matcher:
 
 def json_of(wanted: Any) -> Matcher:
     """A text that holds JSON which fits, deep and partial."""
-    return Matcher(f"json_of({wanted!r})", lambda value: isinstance(value, str) and not mismatches(wanted, json.loads(value)))
+    return Matcher(
+        f"json_of({wanted!r})", lambda value: isinstance(value, str) and not mismatches(wanted, json.loads(value))
+    )
 
 
 def containing(*wanted: Any) -> Matcher:

@@ -84,10 +84,10 @@ def checked(rule: Callable[[Any], Any], *fields: str) -> Any:
         path = f"{cls.path_root or cls.__name__}.{info.field_name}"
         return None if value is None else settled(value, rule, path)
 
-    return field_validator(*fields)(classmethod(check))  # type: ignore[arg-type] # pydantic's type wants a bare function
+    return field_validator(*fields)(classmethod(check))
 
 
-def each(rule: Callable[[T], T]) -> Callable[[Sequence[T]], Sequence[T]]:
+def each(rule: Callable[[T], T]) -> Callable[[Sequence[In[T]]], Sequence[In[T]]]:
     """The rule for every item of a list; items that are outputs are checked when they resolve."""
     return lambda items: [settled(item, rule, "an item") for item in items]
 
@@ -151,7 +151,9 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[str]:
     branches = {tuple(item["loc"][:-1]) for item in errors if _is_output_branch(item)}
     found = [item for item in errors if not _is_output_branch(item)]
     root = str(getattr(model, "path_root", "") or model.__name__)
-    lines = {_path(root, _without_labels(item["loc"], branches)): _reason(model, item, branches) for item in reversed(found)}
+    lines = {
+        _path(root, _without_labels(item["loc"], branches)): _reason(model, item, branches) for item in reversed(found)
+    }
     return [f"{path}: {reason}" for path, reason in sorted(lines.items())]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -29,9 +30,9 @@ def encryption_key(
     get access by their own IAM policies.
     """
 
-    def policy(resolved: list[object]) -> str:
+    def policy(resolved: Sequence[Any]) -> str:
         account_id, partition, region, narrowed = resolved
-        return json.dumps(key_policy(str(account_id), str(partition), str(region), dict(zip(uses, narrowed, strict=True))))
+        return json.dumps(key_policy(account_id, partition, region, dict(zip(uses, narrowed, strict=True))))
 
     policy_text = pulumi.Output.all(place.account_id, place.partition, place.region, list(uses.values())).apply(policy)
     key = aws.kms.Key(

@@ -10,7 +10,9 @@ import pulumi_aws as aws
 from mlplatform.args import Args, In, checked, matching
 from mlplatform.facts.iam import pod_identity_trust
 
-DNS_LABEL = matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a DNS label of at most 63 characters, such as feature-reader")
+DNS_LABEL = matching(
+    r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a DNS label of at most 63 characters, such as feature-reader"
+)
 
 
 class WorkloadRoleArgs(Args):

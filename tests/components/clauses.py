@@ -60,3 +60,6 @@ CLAUSES = {
     "feature-store.pod-identity": "and Pod Identity associations",
     "feature-store.feast-yaml": "a valid Feast feature_store.yaml as an output",
 }
+
+LEFT_OUT: dict[str, str] = {}
+"""Clauses that no component carries, with the reason."""

@@ -24,7 +24,9 @@ Engine = Callable[[Callable[[], None]], dict[str, Any]]
 
 
 class Part(pulumi.ComponentResource):
-    def __init__(self, name: str, props: dict[str, Any] | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, props: dict[str, Any] | None = None, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("tests:index:Part", name, props, opts)
         self.register_outputs({"label": f"label of {name}"})
 

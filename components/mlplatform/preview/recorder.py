@@ -12,6 +12,7 @@ placeholder derived from its URN, so that the documents built from it can be rea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -26,7 +27,21 @@ import threading
 import traceback
 import urllib.parse
 import urllib.request
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import grpc
 import pulumi
@@ -34,7 +49,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi import _types
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import set_all_config
-from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
+from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, provider_pb2, resource_pb2
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
@@ -141,6 +156,8 @@ class Paths(NamedTuple):
 
     def is_users(self, path: str) -> bool:
         """Whether a source file belongs to the project itself: not an installed package, not this file."""
+        if path.startswith("<"):
+            return False
         absolute = os.path.realpath(path)
         installed = "site-packages" in absolute or absolute.startswith(os.path.realpath(sys.prefix) + os.sep)
         return absolute.startswith(self.root + os.sep) and not installed and absolute != os.path.realpath(__file__)
@@ -279,6 +296,9 @@ FORMS: Mapping[str, Form] = {
     ),
 }
 
+DEFAULT_ARN = "{service}:{region}:{account}:{kind}/{name}"
+DEFAULT_HOST = "{name}.{service}.{region}.{suffix}"
+
 IDENTIFIES = re.compile(r"^(arn|url|endpoint|dnsName|address)$|(Arn|Url|Endpoint|DomainName|DnsName)$")
 """Output-only text properties that identify a resource; all other computed values are unknown."""
 
@@ -287,7 +307,7 @@ class Fields(NamedTuple):
     """What an SDK class says of its resource: output types by Pulumi name, and which of them are also inputs."""
 
     types: Mapping[str, Any]
-    inputs: frozenset
+    inputs: FrozenSet[str]
 
 
 NO_FIELDS = Fields({}, frozenset())
@@ -307,7 +327,7 @@ def fields_of(token: str) -> Fields:
 
 def _class_fields(cls: type) -> Fields:
     names = _types.resource_py_to_pulumi_names(cls)
-    parameters = inspect.signature(getattr(cls, "_internal_init", cls.__init__)).parameters
+    parameters = inspect.signature(getattr(cls, "_internal_init", cls)).parameters
     return Fields(_types.resource_types(cls), frozenset(names.get(name, name) for name in parameters))
 
 
@@ -343,55 +363,59 @@ class Identity(NamedTuple):
     outputs: Object
 
 
-def identity_of(token: str, logical: str, urn: str, inputs: Object, place: Place) -> Identity:
+class Subject(NamedTuple):
+    """A resource that is about to be identified."""
+
+    token: str
+    name: str
+    urn: str
+    inputs: Object
+    place: Place
+
+
+def identity_of(subject: Subject) -> Identity:
     """Placeholders for the id, ARN, generated name, URL and endpoint of one resource, from its URN."""
-    package, _, short = token.partition(":")
-    if package == "aws":
-        return _aws_identity(token, short, logical, urn, inputs, place)
-    if package == "kubernetes":
-        return _kubernetes_identity(logical, urn, inputs)
-    return Identity(generated_name(logical, urn), {})
+    package = subject.token.partition(":")[0]
+    return _IDENTITIES.get(package, _plain_identity)(subject)
 
 
-def _aws_identity(token: str, short: str, logical: str, urn: str, inputs: Object, place: Place) -> Identity:
-    form = FORMS.get(short, Form("{kind}-{hex}"))
-    fields = fields_of(token)
-    outputs: Object = {}
-    given = revealed(inputs.get(form.name))
-    name = (
-        given
-        if isinstance(given, str) and not is_unknown(given)
-        else generated_name(_prefix(form, inputs, logical), urn)
-    )
-    if form.name not in inputs and form.name in fields.types:
-        outputs[form.name] = name
-    words = _words(token, name, urn, place)
+def _plain_identity(subject: Subject) -> Identity:
+    return Identity(generated_name(subject.name, subject.urn), {})
+
+
+def _known_text(value: Json) -> Optional[str]:
+    """The value where it is a text that is neither secret nor unknown."""
+    return value if isinstance(value, str) and not is_unknown(value) else None
+
+
+def _aws_identity(subject: Subject) -> Identity:
+    form = FORMS.get(subject.token.partition(":")[2], Form("{kind}-{hex}"))
+    fields = fields_of(subject.token)
+    prefix = _known_text(subject.inputs.get(f"{form.name}Prefix"))
+    generated = generated_name(prefix.rstrip("-") if prefix else subject.name, subject.urn)
+    name = _known_text(subject.inputs.get(form.name)) or generated
+    words = _words(subject.token, name, subject.urn, subject.place)
     words["id"] = form.id.format_map({**words, "arn": ""})
-    arn = form.arn or "{service}:{region}:{account}:{kind}/{name}"
-    words["arn"] = "arn:{partition}:".format_map(words) + arn.format_map(words)
+    words["arn"] = f"arn:{subject.place.partition}:{form.arn or DEFAULT_ARN}".format_map(words)
+    outputs = {form.name: name} if form.name in fields.types and form.name not in subject.inputs else {}
     for prop, kind in fields.types.items():
         if kind is str and prop not in fields.inputs and IDENTIFIES.search(prop):
-            outputs[prop] = (
-                words["arn"] if prop.lower().endswith("arn") else "{name}.{service}.{region}.{suffix}".format_map(words)
-            )
+            outputs[prop] = (words["arn"] if prop.lower().endswith("arn") else DEFAULT_HOST).format_map(words)
     outputs.update({prop: template.format_map(words) for prop, template in form.extra})
     return Identity(form.id.format_map(words), outputs)
 
 
-def _prefix(form: Form, inputs: Object, logical: str) -> str:
-    prefix = revealed(inputs.get(f"{form.name}Prefix"))
-    return prefix.rstrip("-") if isinstance(prefix, str) and not is_unknown(prefix) else logical
-
-
-def _kubernetes_identity(logical: str, urn: str, inputs: Object) -> Identity:
-    given = inputs.get("metadata", {})
+def _kubernetes_identity(subject: Subject) -> Identity:
+    described = "apiVersion" in subject.inputs
+    given = subject.inputs.get("metadata", {}) if described else subject.inputs
     holder = given if isinstance(given, dict) and _signature(given) is None else {}
-    described = "apiVersion" in inputs
-    name = (holder if described else inputs).get("name")
-    known = name if isinstance(name, str) and not is_unknown(name) else generated_name(logical, urn)
-    namespace = (holder if described else inputs).get("namespace")
-    id_ = f"{namespace}/{known}" if isinstance(namespace, str) and not is_unknown(namespace) else known
-    return Identity(id_, {"metadata": {**holder, "name": known}} if described else {"name": known})
+    name = _known_text(holder.get("name")) or generated_name(subject.name, subject.urn)
+    namespace = _known_text(holder.get("namespace"))
+    outputs = {"metadata": {**holder, "name": name}} if described else {"name": name}
+    return Identity(f"{namespace}/{name}" if namespace else name, outputs)
+
+
+_IDENTITIES: Mapping[str, Callable[[Subject], Identity]] = {"aws": _aws_identity, "kubernetes": _kubernetes_identity}
 
 
 # --- what the provider would echo ------------------------------------------------------------------------------------
@@ -545,20 +569,13 @@ def supplied(answers: Mapping[str, Json], token: str, args: Object) -> Optional[
 # --- the monitor -----------------------------------------------------------------------------------------------------
 
 
-class ProgramError(Exception):
-    """An error of the program that the engine would report, with the program's own frames."""
-
-    def __init__(self, message: str, frames: Sequence[Object]) -> None:
-        super().__init__(message)
-        self.frames = list(frames)
-
-
 class Node(NamedTuple):
     """One registered resource, and what its descendants inherit from it."""
 
     record: Object
     inputs: Object
     transforms: Sequence[callback_pb2.Callback]
+    frames: Sequence[Object]
 
 
 class Recorder(mocks.MockMonitor):
@@ -576,8 +593,9 @@ class Recorder(mocks.MockMonitor):
         self.stack_transforms: List[callback_pb2.Callback] = []
         self.invoke_transforms: List[callback_pb2.Callback] = []
         self.unanswered: List[Object] = []
+        self.duplicates: Dict[str, Sequence[Object]] = {}
         self.placeholders: Dict[Tuple[str, str], str] = {}
-        self.packages: Dict[str, set] = {}
+        self.packages: Dict[str, Set[str]] = {}
         self._lock = threading.Lock()
 
     # -- names and places
@@ -598,19 +616,18 @@ class Recorder(mocks.MockMonitor):
         known = region if isinstance(region, str) and not is_unknown(region) else DEFAULT_PLACE.region
         return Place(known, str(accounts[0]) if isinstance(accounts, list) and accounts else DEFAULT_PLACE.account)
 
-    def source_of(self, trace: Any) -> Optional[Object]:
-        """File and line of the innermost frame that is the project's own."""
-        return next(iter(self._user_frames(trace)), None)
-
-    def _user_frames(self, trace: Any) -> Iterable[Object]:
-        for frame in trace.frames:
-            path = urllib.request.url2pathname(urllib.parse.urlparse(frame.pc.uri).path)
-            if self.paths.is_users(path):
-                yield {"file": self.paths.relative(path), "line": frame.pc.line}
+    def _user_frames(self, trace: Any) -> List[Object]:
+        """File and line of the frames that are the project's own, innermost first."""
+        paths = [urllib.request.url2pathname(urllib.parse.urlparse(frame.pc.uri).path) for frame in trace.frames]
+        return [
+            {"file": self.paths.relative(path), "line": frame.pc.line}
+            for path, frame in zip(paths, trace.frames)
+            if self.paths.is_users(path)
+        ]
 
     # -- resources
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def RegisterResource(self, request: Any) -> Any:
         """Records a resource as the engine would be asked to make it, and answers as its provider's preview would."""
         self._inherit(request)
         if request.type != STACK_TYPE:
@@ -619,6 +636,7 @@ class Recorder(mocks.MockMonitor):
         inputs = raw_object(request.object)
         provider = _provider_urn(request.provider)
         identity = self._identity(request, urn, inputs)
+        frames = self._user_frames(request.stackTrace)
         record = {
             "urn": urn,
             "type": request.type,
@@ -635,9 +653,9 @@ class Recorder(mocks.MockMonitor):
             },
             "options": self._options(request),
             "leaf": REMOTE_LEAF if request.remote else LEAVES.get(request.type),
-            "source": self.source_of(request.stackTrace),
+            "source": frames[0] if frames else None,
         }
-        self._add(urn, Node(record, inputs, list(request.transforms)), request.stackTrace, request.version)
+        self._add(Node(record, inputs, list(request.transforms), frames), request.version)
         if not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
         outputs = {**echoed(request.type, inputs), **identity.outputs}
@@ -651,7 +669,7 @@ class Recorder(mocks.MockMonitor):
             return Identity("", {})
         if request.importId:
             return Identity(request.importId, {})
-        identity = identity_of(request.type, request.name, urn, inputs, self.place(request.provider, inputs))
+        identity = identity_of(Subject(request.type, request.name, urn, inputs, self.place(request.provider, inputs)))
         self._remember(urn, identity, inputs)
         return identity
 
@@ -661,24 +679,30 @@ class Recorder(mocks.MockMonitor):
         with self._lock:
             self.placeholders.update({(urn, key): value for key, value in found.items() if value not in given})
 
-    def _add(self, urn: str, node: Node, trace: Any, version: str) -> None:
+    def _add(self, node: Node, version: str) -> None:
+        urn = node.record["urn"]
         with self._lock:
             if urn in self.nodes:
-                message = f"Duplicate resource URN '{urn}'; try giving it a unique name"
-                raise ProgramError(message, self._frames_with_code(self._user_frames(trace)))
+                # Registrations come in no order, so of all that claim a URN the last one in the program is to blame.
+                claims = (self.duplicates.get(urn, []), self.nodes[urn].frames, node.frames)
+                self.duplicates[urn] = max(claims, key=lambda frames: [(at["file"], at["line"]) for at in frames])
+                return
             self.nodes[urn] = node
             if version:
                 self.packages.setdefault(node.record["type"].split(":")[0], set()).add(version)
 
-    def _frames_with_code(self, frames: Iterable[Object]) -> List[Object]:
-        return [
-            {
-                **frame,
-                "function": "",
-                "code": linecache.getline(os.path.join(self.paths.root, frame["file"]), frame["line"]).strip(),
-            }
-            for frame in reversed(list(frames))
-        ]
+    def verdict(self) -> Tuple[str, Optional[Object]]:
+        """Status and error of a program that ran to its end: the engine refuses a URN that is registered twice."""
+        if not self.duplicates:
+            return "ok", None
+        urns = sorted(self.duplicates)
+        lines = [f"Duplicate resource URN '{urn}'; try giving it a unique name" for urn in urns]
+        return "failed", {"message": "\n".join(lines), "frames": self._frames_with_code(self.duplicates[urns[0]])}
+
+    def _frames_with_code(self, frames: Sequence[Object]) -> List[Object]:
+        path = self.paths.root
+        code = [linecache.getline(os.path.join(path, frame["file"]), frame["line"]).strip() for frame in frames]
+        return [{**frame, "function": "", "code": line} for frame, line in reversed(list(zip(frames, code)))]
 
     def _inherit(self, request: Any) -> None:
         parent = self.nodes.get(request.parent)
@@ -698,11 +722,12 @@ class Recorder(mocks.MockMonitor):
             options["replacement_trigger"] = shown(raw(request.replacement_trigger), self.paths)
         return {key: value for key, value in sorted(options.items()) if value not in (None, "", [], {})}
 
-    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def ReadResource(self, request: Any) -> Any:
         """Records `.get()` and stack references; answers them from the supplied answers, else with unknowns."""
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = {key: value for key, value in raw_object(request.properties).items() if value is not None}
         answer = supplied(self.answers, request.type, {**inputs, "id": request.id})
+        frames = self._user_frames(request.stackTrace)
         record = {
             "urn": urn,
             "type": request.type,
@@ -717,12 +742,15 @@ class Recorder(mocks.MockMonitor):
             "property_dependencies": {},
             "options": {},
             "leaf": None,
-            "source": self.source_of(request.stackTrace),
+            "source": frames[0] if frames else None,
         }
-        self._add(urn, Node(record, inputs, []), request.stackTrace, request.version)
-        return resource_pb2.ReadResourceResponse(urn=urn, properties=struct_of({**inputs, **(answer or {})}))
+        self._add(Node(record, inputs, [], frames), request.version)
+        response = resource_pb2.ReadResourceResponse(urn=urn, properties=struct_of({**inputs, **(answer or {})}))
+        if request.id != rpc.UNKNOWN and hasattr(response, "id"):  # older SDKs take the id from the request
+            response.id = request.id
+        return response
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def RegisterResourceOutputs(self, request: Any) -> Any:
         """Records a component's, or the stack's, outputs."""
         with self._lock:
             self.nodes[request.urn].record["outputs"] = shown(raw_object(request.outputs), self.paths)
@@ -730,13 +758,13 @@ class Recorder(mocks.MockMonitor):
 
     # -- transforms
 
-    def RegisterStackTransform(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def RegisterStackTransform(self, request: Any) -> Any:
         """Keeps a transform that applies to every resource of the stack."""
         with self._lock:
             self.stack_transforms.append(request)
         return empty_pb2.Empty()
 
-    def RegisterStackInvokeTransform(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def RegisterStackInvokeTransform(self, request: Any) -> Any:
         """Keeps a transform that applies to every invoke of the stack."""
         with self._lock:
             self.invoke_transforms.append(request)
@@ -767,7 +795,7 @@ class Recorder(mocks.MockMonitor):
 
     # -- invokes
 
-    def Invoke(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def Invoke(self, request: Any) -> Any:
         """Answers a lookup from the table; one without an answer is kept, and its result is unknown."""
         for callback in self.invoke_transforms:
             asked = resource_pb2.TransformInvokeRequest(token=request.tok, args=request.args)
@@ -776,14 +804,12 @@ class Recorder(mocks.MockMonitor):
         result = self._answer(request)
         if result is None:
             return resource_pb2.ResourceInvokeResponse(unknown=True)
-        return resource_pb2.ResourceInvokeResponse(**{"return": struct_of(result)})
+        return _returning(resource_pb2.ResourceInvokeResponse(), result)
 
-    def Call(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def Call(self, request: Any) -> Any:
         """Answers a method call on a resource like a lookup."""
         result = self._answer(request)
-        return resource_pb2.CallResponse(
-            **{"return": struct_of({"unanswered": rpc.UNKNOWN} if result is None else result)}
-        )
+        return _returning(provider_pb2.CallResponse(), {"unanswered": rpc.UNKNOWN} if result is None else result)
 
     def _answer(self, request: Any) -> Optional[Object]:
         args = raw_object(request.args)
@@ -810,7 +836,9 @@ class Recorder(mocks.MockMonitor):
             "strict_unknowns": self.strict,
             "status": status,
             "error": error,
-            "unanswered": sorted(self.unanswered, key=lambda entry: json.dumps(entry, sort_keys=True)),
+            "unanswered": sorted(
+                self.unanswered, key=lambda entry: (entry["token"], json.dumps(entry, sort_keys=True))
+            ),
             "outputs": stack["outputs"] if stack else {},
             "packages": {name: sorted(versions) for name, versions in sorted(self.packages.items())},
             "resources": records,
@@ -839,6 +867,11 @@ def _kind(request: Any) -> str:
     if request.type.startswith("pulumi:providers:"):
         return "provider"
     return "custom" if request.custom else "component"
+
+
+def _returning(response: Any, result: Object) -> Any:
+    getattr(response, "return").CopyFrom(struct_of(result))  # the field's name is a keyword
+    return response
 
 
 def _provider_urn(reference: str) -> Optional[str]:
@@ -960,12 +993,35 @@ def _logger() -> logging.Logger:
     return logger
 
 
+TRACE = "__recorded_traceback__"
+
+
+@contextlib.contextmanager
+def _traces_of_applies() -> Iterator[None]:
+    """Keeps on an exception where in an `apply` it was raised: on its way through tasks, asyncio forgets it."""
+    original = pulumi.Output.apply
+
+    def apply(self: pulumi.Output[Any], func: Callable[[Any], Any], *args: Any, **kwargs: Any) -> pulumi.Output[Any]:
+        def traced(value: Any) -> Any:
+            try:
+                return func(value)
+            except Exception as error:
+                error.__dict__.setdefault(TRACE, error.__traceback__)
+                raise
+
+        return original(self, traced, *args, **kwargs)
+
+    pulumi.Output.apply = apply  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        pulumi.Output.apply = original  # type: ignore[method-assign]
+
+
 def _frames(error: BaseException, paths: Paths) -> List[Object]:
-    if isinstance(error, ProgramError):
-        return error.frames
     found = [
         {"file": paths.relative(frame.filename), "line": frame.lineno, "function": frame.name, "code": frame.line or ""}
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in traceback.extract_tb(error.__dict__.get(TRACE, error.__traceback__))
         if paths.is_users(frame.filename)
     ]
     if isinstance(error, SyntaxError) and error.filename and paths.is_users(error.filename):
@@ -977,12 +1033,9 @@ def _frames(error: BaseException, paths: Paths) -> List[Object]:
 def _failure(error: BaseException, paths: Paths) -> Tuple[str, Object]:
     if isinstance(error, pulumi.RunError):
         return "refused", {"message": str(error), "frames": []}
-    plain = isinstance(error, ProgramError)
-    message = str(error) if plain else "".join(traceback.format_exception_only(type(error), error)).strip()
-    return "failed", {
-        "message": message.splitlines()[-1] if isinstance(error, SyntaxError) else message,
-        "frames": _frames(error, paths),
-    }
+    lines = traceback.format_exception_only(type(error), error)
+    message = lines[-1] if isinstance(error, SyntaxError) else "".join(lines)
+    return "failed", {"message": message.strip(), "frames": _frames(error, paths)}
 
 
 def record(program: Callable[[], None], request: Object) -> Object:
@@ -1009,7 +1062,8 @@ def record(program: Callable[[], None], request: Object) -> Object:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(run_in_stack(program))
+        with _traces_of_applies():
+            loop.run_until_complete(run_in_stack(program))
     except SystemExit as error:
         if error.code not in (None, 0):
             return recorder.graph(
@@ -1021,7 +1075,7 @@ def record(program: Callable[[], None], request: Object) -> Object:
         set_root_resource(None)  # type: ignore[arg-type]
         asyncio.set_event_loop(None)
         loop.close()
-    return recorder.graph("ok", None)
+    return recorder.graph(*recorder.verdict())
 
 
 _NO_STACK = object()
@@ -1051,4 +1105,7 @@ def main(request_path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    try:
+        sys.exit(main(sys.argv[1]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -36,7 +36,11 @@ def test_urns_carry_the_chain_of_parents_without_the_stack() -> None:
     [
         (lambda: aws.s3.Bucket("b"), "b-[0-9a-f]{7}", "arn:aws:s3:::b-[0-9a-f]{7}"),
         (lambda: aws.s3.Bucket("b", bucket="mine"), "mine", "arn:aws:s3:::mine"),
-        (lambda: aws.iam.Role("r", assume_role_policy="{}"), "r-[0-9a-f]{7}", "arn:aws:iam::123456789012:role/r-[0-9a-f]{7}"),
+        (
+            lambda: aws.iam.Role("r", assume_role_policy="{}"),
+            "r-[0-9a-f]{7}",
+            "arn:aws:iam::123456789012:role/r-[0-9a-f]{7}",
+        ),
         (lambda: aws.sns.Topic("t"), "arn:aws:sns:.*", "arn:aws:sns:us-east-1:123456789012:t-[0-9a-f]{7}"),
         (lambda: aws.kms.Key("k"), "[0-9a-f-]{36}", "arn:aws:kms:us-east-1:123456789012:key/[0-9a-f-]{36}"),
         (lambda: aws.ec2.Vpc("v"), "vpc-[0-9a-f]{17}", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-[0-9a-f]{17}"),
@@ -86,7 +90,11 @@ def test_strict_runs_leave_every_identifier_unknown() -> None:
         for name, value in {"id": bucket.id, "arn": bucket.arn, "name": bucket.bucket}.items():
             pulumi.export(name, value)
 
-    assert record(program, strict=True).outputs == {"id": recorder.UNKNOWN, "arn": recorder.UNKNOWN, "name": recorder.UNKNOWN}
+    assert record(program, strict=True).outputs == {
+        "id": recorder.UNKNOWN,
+        "arn": recorder.UNKNOWN,
+        "name": recorder.UNKNOWN,
+    }
 
 
 def test_computed_values_are_unknown_and_never_none() -> None:
@@ -96,7 +104,11 @@ def test_computed_values_are_unknown_and_never_none() -> None:
         pulumi.export("given", cluster.vpc_config.subnet_ids)
         pulumi.export("computed", cluster.vpc_config.cluster_security_group_id)
 
-    assert record(program).outputs == {"authority": recorder.UNKNOWN, "given": ["subnet-1"], "computed": recorder.UNKNOWN}
+    assert record(program).outputs == {
+        "authority": recorder.UNKNOWN,
+        "given": ["subnet-1"],
+        "computed": recorder.UNKNOWN,
+    }
 
 
 def test_documents_come_back_as_json_text() -> None:
@@ -177,7 +189,10 @@ def test_policy_documents_are_built_as_the_provider_builds_them() -> None:
                     "effect": "Deny",
                     "notActions": ["s3:Get*", "s3:List*"],
                     "notResources": ["arn:aws:s3:::a"],
-                    "principals": [{"type": "AWS", "identifiers": ["1", "2"]}, {"type": "Service", "identifiers": ["x"]}],
+                    "principals": [
+                        {"type": "AWS", "identifiers": ["1", "2"]},
+                        {"type": "Service", "identifiers": ["x"]},
+                    ],
                     "conditions": [{"test": "Bool", "variable": "aws:SecureTransport", "values": ["false"]}],
                 },
                 {"actions": ["sts:AssumeRole"], "principals": [{"type": "*", "identifiers": ["*"]}]},

@@ -1,0 +1,203 @@
+"""The subcommands `preview` and `manifests`: their arguments, and what they print where."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mlplatform.preview import manifests as files
+from mlplatform.preview import report
+from mlplatform.preview.errors import BadInput
+from mlplatform.preview.graph import Graph
+from mlplatform.preview.project import load_project, load_stack
+from mlplatform.preview.run import run
+from mlplatform.preview.yamlfile import read_items
+
+FAILED, REFUSED = 1, 2
+
+PREVIEW_EXAMPLES = """\
+examples:
+  mlplatform preview dev
+  mlplatform preview prod --format json --out prod.json
+  mlplatform preview dev --strict-unknowns           nothing known that the engine would not know
+  mlplatform preview dev --answers lookups.yaml      results of lookups that nothing offline can answer
+  mlplatform preview --project ../their-project
+
+The report goes to stdout (or --out), all that the program prints to stderr.
+exit codes: 1 the program failed; 2 bad input; 0 otherwise
+"""
+MANIFESTS_EXAMPLES = """\
+examples:
+  mlplatform manifests prod --out build/prod
+  kubectl diff -R -f build/prod
+
+exit codes: 1 the program failed; 2 bad input; 0 otherwise
+"""
+
+
+def configure_preview(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `preview` to a parser."""
+    parser.description = "Runs a stack's program offline and shows what it creates."
+    parser.epilog = PREVIEW_EXAMPLES
+    _add_common(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people (default), or json")
+    parser.add_argument(
+        "--strict-unknowns", action="store_true", help="no placeholders: unknown is what the engine knows not"
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="write the report to a file instead of stdout")
+    parser.set_defaults(run=preview)
+
+
+def configure_manifests(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `manifests` to a parser."""
+    parser.description = "Runs a stack's program offline and writes its Kubernetes objects as YAML, one file each."
+    parser.epilog = MANIFESTS_EXAMPLES
+    _add_common(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="directory to write to: new, empty or ours"
+    )
+    parser.set_defaults(run=manifests, strict_unknowns=False)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "stack", metavar="STACK", nargs="?", help="the stack, or ORGANIZATION/STACK; default: the only one"
+    )
+    parser.add_argument("--project", metavar="DIR", type=Path, default=Path(), help="the Pulumi project; default: here")
+    parser.add_argument(
+        "--answers",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="results of lookups as YAML; repeatable",
+    )
+
+
+def preview(arguments: argparse.Namespace) -> int:
+    """Prints the report of a stack and returns the exit code."""
+    graph = recorded(arguments)
+    code = complain(graph)
+    if code == 0:
+        _report(graph, arguments)
+    return code
+
+
+def manifests(arguments: argparse.Namespace) -> int:
+    """Writes a stack's Kubernetes objects, says what was written, and returns the exit code."""
+    graph = recorded(arguments)
+    code = complain(graph)
+    if code == 0:
+        with _writing(arguments.out):
+            done = files.write(graph, arguments.out)
+        named = {"written": done.files, "removed, of an earlier run": done.removed, "without a manifest": done.skipped}
+        lines = [
+            line for what, names in named.items() for line in (f"{what}: {len(names)}", *(f"  {n}" for n in names))
+        ]
+        _print(f"Kubernetes objects of stack {graph.stack} in {arguments.out}\n" + "\n".join(lines) + "\n")
+    return code
+
+
+def recorded(arguments: argparse.Namespace) -> Graph:
+    """The graph of the stack that the arguments name, however its program ended; raises BadInput."""
+    project = load_project(arguments.project)
+    organization, _, stack = (arguments.stack or _only(project.stacks)).rpartition("/")
+    stack_config = load_stack(project, stack)
+    answers = read_answers(arguments.answers)
+    for note in stack_config.notes:
+        print(f"note: {note}", file=sys.stderr)
+    with _progress(f"running {project.name}, stack {stack}, offline") as echo:
+        return run(
+            project,
+            stack_config,
+            strict_unknowns=arguments.strict_unknowns,
+            answers=answers,
+            organization=organization.partition("/")[0] or "organization",
+            echo=echo,
+        )
+
+
+def _only(stacks: tuple[str, ...]) -> str:
+    if len(stacks) == 1:
+        return stacks[0]
+    there = f"there are {', '.join(stacks)}" if stacks else "no stack has a file here, so any name will do"
+    raise BadInput(f"STACK is missing; name one: {there}")
+
+
+def read_answers(paths: list[Path]) -> dict[str, Any]:
+    """The results of lookups by token; a later file wins. Raises BadInput for any other shape.
+
+    A token has one result (a mapping), or a list of cases `{args: {...}, result: {...}}`: the first counts whose `args`
+    are among those of the lookup.
+    """
+    answers: dict[str, Any] = {}
+    for path in paths:
+        for token, entry in read_items(path).items():
+            answer = entry.value()
+            if not isinstance(answer, dict) and not _are_cases(answer):
+                raise entry.refusal("is no result; write a mapping, or a list of cases `{args: {...}, result: {...}}`")
+            answers[token] = answer
+    return answers
+
+
+def _are_cases(answer: Any) -> bool:
+    return isinstance(answer, list) and all(
+        isinstance(case, dict)
+        and set(case) <= {"args", "result"}
+        and isinstance(case.get("result"), dict)
+        and isinstance(case.get("args", {}), dict)
+        for case in answer
+    )
+
+
+def complain(graph: Graph) -> int:
+    """Says on stderr why there is no report, if there is none; the exit code: 1 failed, 2 refused or unanswered."""
+    if graph.unanswered:
+        print(f"error: {report.unanswered_text(graph.unanswered)}", file=sys.stderr)
+    if graph.error:
+        after = "the program then failed, perhaps for want of them\n" if graph.unanswered else ""
+        print(f"error: {after}{report.problem_text(graph.error)}", file=sys.stderr)
+    if graph.unanswered or graph.status == "refused":
+        return REFUSED
+    return FAILED if graph.status == "failed" else 0
+
+
+def _report(graph: Graph, arguments: argparse.Namespace) -> None:
+    if arguments.out is None and arguments.format == "text" and sys.stdout.isatty():
+        _terminal().show(graph)
+        return
+    text = graph.to_json() if arguments.format == "json" else report.as_text(graph)
+    if arguments.out is None:
+        _print(text)
+        return
+    with _writing(arguments.out):
+        arguments.out.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror}; give another --out") from None
+
+
+def _print(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def _progress(what: str) -> contextlib.AbstractContextManager[Callable[[str], None] | None]:
+    quiet: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    return _terminal().progress(what) if sys.stderr.isatty() else quiet
+
+
+def _terminal() -> Any:
+    from mlplatform.preview import terminal  # noqa: PLC0415 - Rich is worth its import on a terminal only
+
+    return terminal

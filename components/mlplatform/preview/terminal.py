@@ -1,0 +1,35 @@
+"""The report and the progress on a terminal, by Rich."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from mlplatform.preview.graph import Graph
+from mlplatform.preview.report import head, rows, tail
+
+
+def show(graph: Graph) -> None:
+    """Prints the whole report to stdout, coloured unless NO_COLOR is set."""
+    top = Tree(Text(head(graph), style="bold"), guide_style="dim")
+    branches = [top]
+    for row in rows(graph):
+        parts = ((row.type, "cyan"), "  ", (row.name, "bold"), (row.marks, "yellow"), "  ", (row.inputs, "dim"))
+        del branches[row.depth + 1 :]
+        branches.append(branches[row.depth].add(Text.assemble(*parts)))
+    console = Console()
+    console.print(top)
+    console.print()
+    console.print(Text(tail(graph)))
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on stderr as long as the context lasts; gives a function that prints a line beside it."""
+    console = Console(stderr=True)
+    with console.status(what):
+        yield lambda line: console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,87 @@
+"""Every field of every component's arguments does something: changing it changes what is created."""
+
+import copy
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import examples
+import pytest
+from mlplatform.args import Args
+from recorded import Recorded, record
+
+EXAMPLES = {
+    found.name: importlib.import_module(f"examples.{found.name}") for found in pkgutil.iter_modules(examples.__path__)
+}
+CHANGES = [(name, path) for name, module in EXAMPLES.items() for path in module.CHANGES]
+
+
+def with_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with values set at dotted paths; a list's items by their number."""
+    args: dict[str, Any] = copy.deepcopy(dict(base))
+    for path, value in values.items():
+        at: Any = args
+        *way, last = path.split(".")
+        for part in way:
+            at = at[int(part)] if isinstance(at, list) else at.setdefault(part, {})
+        at[int(last) if isinstance(at, list) else last] = value
+    return args
+
+
+def created(module: ModuleType, args: Mapping[str, Any]) -> str:
+    """What a component creates, without the copy of its own arguments that it registers."""
+    graph: Recorded = record(lambda: module.program(args))
+    return json.dumps(
+        [
+            {**node, "inputs": {} if node["kind"] == "component" else node["inputs"], "source": None}
+            for node in graph.resources
+        ]
+    )
+
+
+def field_paths(model: type[Args], prefix: str = "") -> Iterator[str]:
+    """Dotted paths of a model's fields and of those of its sub-models."""
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{name}"
+        inner = list(sub_models(info.annotation))
+        if not inner:
+            yield path
+        for sub in inner:
+            yield from field_paths(sub, f"{path}.")
+
+
+def sub_models(annotation: Any) -> Iterator[type[Args]]:
+    if isinstance(annotation, type) and issubclass(annotation, Args):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from sub_models(argument)
+
+
+def without_keys(path: str, fields: set[str]) -> str:
+    """A dotted path of an example without the numbers and keys of its lists and mappings."""
+    parts = path.split(".")
+    for at in range(len(parts)):
+        for skip in (at, at + 1):
+            shorter = ".".join(parts[:skip] + parts[skip + 1 :])
+            if shorter in fields:
+                return shorter
+    return path
+
+
+@pytest.mark.parametrize(("name", "path"), CHANGES, ids=[f"{name}-{path}" for name, path in CHANGES])
+def test_changing_the_field_changes_what_is_created(name: str, path: str) -> None:
+    module = EXAMPLES[name]
+    base = with_values(module.BASE, module.CONTEXT.get(path, {}))
+    assert created(module, with_values(base, {path: module.CHANGES[path]})) != created(module, base)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_field_is_changed_or_excepted_with_a_reason(name: str) -> None:
+    module = EXAMPLES[name]
+    fields = set(field_paths(module.ARGS))
+    listed = {path if path in fields else without_keys(path, fields) for path in [*module.CHANGES, *module.EXCEPTIONS]}
+    assert fields - listed == set()
+    assert all(module.EXCEPTIONS.values())
