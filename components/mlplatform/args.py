@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from typing import Any, ClassVar, Self, TypeVar, Union
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 T = TypeVar("T")
 
@@ -31,7 +31,8 @@ class Args(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
-    path_root: ClassVar[str] = ""
+    # With an underscore, since Pulumi's component host takes every public annotation for an argument.
+    _path_root: ClassVar[str] = ""
     """What the paths of error messages begin with; the class's name where empty."""
 
     def __init__(self, **values: Any) -> None:
@@ -42,6 +43,14 @@ class Args(BaseModel):
 
     # Without this mark, pydantic calls __init__ for nested models too, and the first bad one would hide the others.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined] # pydantic's own mark, set on its base class too
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, values: Any) -> Any:
+        """Takes a field given as null for left out: the wire and YAML have both, and both mean the default."""
+        if not isinstance(values, Mapping):
+            return values
+        return {key: value for key, value in values.items() if value is not None}
 
     @classmethod
     def of(cls, given: object = None, **more: object) -> Self:
@@ -81,7 +90,7 @@ def checked(rule: Callable[[Any], Any], *fields: str) -> Any:
     """A pydantic validator that holds fields to a rule, plain values at once and outputs when they resolve."""
 
     def check(cls: type[Args], value: Any, info: ValidationInfo) -> Any:
-        path = f"{cls.path_root or cls.__name__}.{info.field_name}"
+        path = f"{cls._path_root or cls.__name__}.{info.field_name}"
         return None if value is None else settled(value, rule, path)
 
     return field_validator(*fields)(classmethod(check))
@@ -121,7 +130,7 @@ def one_of(allowed: Iterable[T], why: str = "") -> Rule[T]:
     def rule(value: T) -> T:
         if value not in options:
             listed = ", ".join(map(str, options))
-            raise ValueError(f"got {value!r}; allowed are {listed}{why and f' ({why})'}{_nearest(str(value), options)}")
+            raise ValueError(f"got {value!r}; allowed are {listed}{why and f' ({why})'}{_nearest(value, options)}")
         return value
 
     return rule
@@ -139,8 +148,9 @@ def matching(pattern: str, allowed: str) -> Rule[str]:
     return rule
 
 
-def _nearest(given: str, options: Iterable[object]) -> str:
-    close = difflib.get_close_matches(given, [str(option) for option in options], n=1)
+def _nearest(given: object, options: Iterable[object]) -> str:
+    texts = [option for option in options if isinstance(option, str)]
+    close = difflib.get_close_matches(given, texts, n=1) if isinstance(given, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -150,7 +160,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[str]:
     # Each In[...] is a union; its branch for outputs marks the place, and says nothing to the user.
     branches = {tuple(item["loc"][:-1]) for item in errors if _is_output_branch(item)}
     found = [item for item in errors if not _is_output_branch(item)]
-    root = str(getattr(model, "path_root", "") or model.__name__)
+    root = str(getattr(model, "_path_root", "") or model.__name__)
     lines = {
         _path(root, _without_labels(item["loc"], branches)): _reason(model, item, branches) for item in reversed(found)
     }

@@ -50,6 +50,7 @@ def test_reads_and_stack_references() -> None:
         "options": {},
         "leaf": None,
         "source": {"file": "__main__.py", "line": 7},
+        "waits_for": [],
     }
     assert node(recorded, "acme/network/prod")["kind"] == "read"
     assert node(recorded, "subnet")["inputs"] == {"cidrBlock": "[unknown]", "vpcId": "vpc-0123456789abcdef0"}

@@ -2,7 +2,7 @@
 
 import json
 
-from mlplatform.preview.graph import Frame, Graph, Lookup, Placeholder, Problem, Resource, Source
+from mlplatform.preview.graph import Frame, Graph, Lookup, Placeholder, Problem, Resource
 
 STACK = "urn:pulumi:dev::proj::pulumi:pulumi:Stack::proj-dev"
 
@@ -90,6 +90,7 @@ def test_json_is_the_recorders_document_without_what_is_of_the_run_only():
     )
     text = Graph.of(given).to_json()
     expected = {key: value for key, value in given.items() if key not in ("status", "error", "unanswered")}
+    expected["resources"] = [{**item, "waits_for": []} for item in given["resources"]]
     assert text == json.dumps(expected, indent=2, sort_keys=True) + "\n"
     assert Graph.of(json.loads(text)).to_json() == text
 
@@ -102,16 +103,15 @@ def test_the_outcome_of_a_run_is_loaded():
             {
                 "token": "aws:ssm/getParameter:getParameter",
                 "args": {"name": "/x"},
-                "source": {"file": "a.py", "line": 2},
             },
-            {"token": "t", "args": {}, "source": None},
+            {"token": "t", "args": {}},
         ],
         placeholders=[{"value": "v", "urn": "u", "property": "id"}],
     )
     assert loaded.status == "failed"
     assert loaded.error == Problem("ValueError: x", (Frame("a.py", 1, "f", "g()"),))
     assert loaded.unanswered == (
-        Lookup("aws:ssm/getParameter:getParameter", {"name": "/x"}, Source("a.py", 2)),
+        Lookup("aws:ssm/getParameter:getParameter", {"name": "/x"}),
         Lookup("t", {}),
     )
     assert loaded.placeholders == (Placeholder("v", "u", "id"),)
@@ -149,6 +149,9 @@ def test_children_inherit_what_their_component_depends_on_and_a_component_means_
     assert found.dependencies(urn("b1")) == {A, urn("a1"), urn("a2")}
     assert found.dependencies(urn("b2")) == {A, urn("a1"), urn("a2"), urn("b1")}
     assert found.dependencies(urn("a1")) == frozenset()
+    waits = {item["urn"]: item["waits_for"] for item in json.loads(found.to_json())["resources"]}
+    assert {one for one, waiting in waits.items() if waiting} == {urn("b1"), urn("b2")}
+    assert waits[urn("b1")] == waits[urn("b2")] == [A]
 
 
 def test_children_do_not_inherit_what_comes_from_their_components_arguments():

@@ -1,0 +1,148 @@
+"""What holds for every component, whatever it makes."""
+
+import functools
+import inspect
+import json
+
+import kubernetes_validate
+import pulumi
+import pytest
+import test_fields
+from mlplatform.args import Args
+from pulumi.provider.experimental.analyzer import Analyzer
+from recorded import Recorded, record
+
+EXAMPLES = test_fields.EXAMPLES
+KUBERNETES_VERSION = "1.35"
+
+# Which statement of a key policy a service needs that uses the key by itself, by resource type and the property that
+# names the key. Reads and writes by a role of the account are that role's own matter: the key trusts the account's IAM.
+SERVICES_THAT_USE_KEYS = {
+    ("aws:cloudwatch/logGroup:LogGroup", "kmsKeyId"): "Logs",
+}
+
+
+@functools.cache
+def recorded(name: str) -> Recorded:
+    module = EXAMPLES[name]
+    return record(lambda: module.program(module.BASE))
+
+
+def component_class(name: str) -> type[pulumi.ComponentResource]:
+    module = EXAMPLES[name]
+    return next(
+        cls
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, pulumi.ComponentResource) and cls is not pulumi.ComponentResource
+    )
+
+
+def all_args() -> list[type[Args]]:
+    found: dict[str, type[Args]] = {}
+    pending = [module.ARGS for module in EXAMPLES.values()]
+    while pending:
+        cls = pending.pop()
+        found[cls.__name__] = cls
+        pending.extend(base for base in cls.__mro__[1:] if issubclass(base, Args) and base is not Args)
+        pending.extend(sub for info in cls.model_fields.values() for sub in test_fields.sub_models(info.annotation))
+        pending = [cls for cls in pending if cls.__name__ not in found]
+    return [found[name] for name in sorted(found)]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_child_lies_in_its_component(name: str) -> None:
+    graph = recorded(name)
+    token = f"mlplatform:index:{component_class(name).__name__}"
+    root = graph.one(token)
+    assert root["name"] == "x"
+    for node in graph.resources:
+        if node is not root:
+            assert [ancestor["urn"] for ancestor in graph.ancestors(node)][-1] == root["urn"]
+            assert node["name"].startswith("x-"), node["urn"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_component_makes_an_aws_provider(name: str) -> None:
+    assert recorded(name).count("pulumi:providers:aws") == 0
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_outputs_are_those_annotated(name: str) -> None:
+    cls = component_class(name)
+    root = recorded(name).one(f"mlplatform:index:{cls.__name__}")
+    assert set(root["outputs"]) == set(vars(cls)["__annotations__"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_outputs_have_docstrings(name: str) -> None:
+    source = inspect.getsource(component_class(name)).splitlines()
+    for field in component_class(name).__annotations__:
+        at = next(number for number, line in enumerate(source) if line.strip().startswith(f"{field}:"))
+        assert source[at + 1].strip().startswith('"""'), field
+
+
+@pytest.mark.parametrize("args", all_args(), ids=lambda cls: cls.__name__)
+def test_every_field_has_a_docstring(args: type[Args]) -> None:
+    assert [name for name, info in args.model_fields.items() if not info.description] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_pulumis_analyzer_accepts_the_component(name: str) -> None:
+    cls = component_class(name)
+    definition = Analyzer("mlplatform").analyze_component(cls)
+    assert definition.name == cls.__name__
+    required = {field for field, info in EXAMPLES[name].ARGS.model_fields.items() if info.is_required()}
+    assert {field for field, prop in definition.inputs.items() if not prop.optional} == {
+        camel(field) for field in required
+    }
+
+
+def camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_mappings_are_accepted_as_pulumis_component_host_gives_them(name: str) -> None:
+    module = EXAMPLES[name]
+    assert module.ARGS.of(module.BASE) == module.ARGS.of(module.ARGS.of(module.BASE))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_two_instances_do_not_collide(name: str) -> None:
+    module = EXAMPLES[name]
+
+    def program() -> None:
+        module.program(module.BASE)
+        module.program(module.BASE, "y")
+
+    graph = record(program)
+    names: list[str] = [node["name"] for node in graph.resources]
+    assert len([n for n in names if n.split("-")[0] == "x"]) == len([n for n in names if n.split("-")[0] == "y"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_service_that_uses_a_key_is_named_by_its_policy(name: str) -> None:
+    graph = recorded(name)
+    keys = {
+        node["outputs"]["arn"]: {statement["Sid"] for statement in json.loads(node["inputs"]["policy"])["Statement"]}
+        for node in graph.all("aws:kms/key:Key")
+    }
+    for (type_, prop), sid in SERVICES_THAT_USE_KEYS.items():
+        for node in graph.all(type_):
+            if node["inputs"].get(prop) in keys:
+                assert sid in keys[node["inputs"][prop]], node["urn"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_built_in_kubernetes_objects_validate(name: str) -> None:
+    for node in recorded(name).resources:
+        if node["type"].startswith("kubernetes:") and "apiVersion" in node["inputs"]:
+            kubernetes_validate.validate(node["inputs"], KUBERNETES_VERSION, strict=True)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_recording_with_every_computed_value_unknown_makes_the_same_resources(name: str) -> None:
+    module = EXAMPLES[name]
+    strict = record(lambda: module.program(module.BASE), strict=True)
+    assert [node["urn"] for node in strict.resources] == [node["urn"] for node in recorded(name).resources]
