@@ -1,7 +1,8 @@
 """The policy pack that the Pulumi engine starts: every rule of the catalogue."""
 
-from catalogue import RULES, policy
 from pulumi_policy import PolicyPack
+
+from catalogue import RULES, policy
 
 if __name__ == "__main__":
     PolicyPack(name="mlplatform", policies=[policy(rule) for rule in RULES])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from recorded import ROOT
 
 # An output in an f-string is a mistake; here it fails instead of warning.

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from recorded import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -16,9 +17,9 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 def test_locks_pin_by_hash_and_name_no_address(lock: Path) -> None:
     text = lock.read_text()
     requirements = re.findall(
-        r"^([a-z0-9._-]+)==([^ ]+)(.*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.M
+        r"^([a-z0-9._-]+)==([^ ]+)(.*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
     )
-    assert len(requirements) == len(re.findall(r"^\S", text, re.M))
+    assert len(requirements) == len(re.findall(r"^\S", text, re.MULTILINE))
     assert "://" not in text
 
 
@@ -32,7 +33,7 @@ def test_lock_holds_the_build_backend_and_what_is_pinned_exactly() -> None:
         "pulumi-aws==7.",
         "protobuf==5.29.",
     ):
-        assert re.search(rf"^{re.escape(name)}", lock, re.M), name
+        assert re.search(rf"^{re.escape(name)}", lock, re.MULTILINE), name
 
 
 @pytest.mark.parametrize(

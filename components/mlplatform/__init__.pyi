@@ -9,10 +9,10 @@ from .cluster import ClusterSettings as ClusterSettings
 from .feature_store import FeatureStore as FeatureStore
 from .feature_store import FeatureStoreArgs as FeatureStoreArgs
 from .feature_store import FeatureStoreSettings as FeatureStoreSettings
+from .hardened_bucket import HardenedBucket as HardenedBucket
+from .hardened_bucket import HardenedBucketArgs as HardenedBucketArgs
 from .network import NatMode as NatMode
 from .network import Network as Network
 from .network import NetworkArgs as NetworkArgs
-from .hardened_bucket import HardenedBucket as HardenedBucket
-from .hardened_bucket import HardenedBucketArgs as HardenedBucketArgs
 from .workload_role import WorkloadRole as WorkloadRole
 from .workload_role import WorkloadRoleArgs as WorkloadRoleArgs

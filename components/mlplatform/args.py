@@ -5,7 +5,8 @@ import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar, Union
+from contextvars import ContextVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, Union
 
 import pulumi
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
@@ -16,7 +17,11 @@ In = Union[T, Awaitable[T], pulumi.Output[T]]
 """An argument that may be a plain value or the output of another resource."""
 
 Rule = Callable[[T], T]
-"""Returns the value that it is given, or raises a ValueError whose text says what was given, what is allowed, what to do."""
+"""Returns the value it is given, or raises a ValueError whose text says what was given, what is allowed, what to do."""
+
+
+_field: ContextVar[str] = ContextVar("_field", default="value")
+"""Path of the field that is being checked, for late errors of its items."""
 
 
 class InvalidArgs(pulumi.RunError):
@@ -54,7 +59,7 @@ class Args(BaseModel):
 
     @classmethod
     def of(cls, given: object = None, **more: object) -> Self:
-        """These arguments from a model, or from the mapping that Pulumi's component host hands over, and further fields.
+        """These arguments from a model, or from the mapping that Pulumi's component host gives, and further fields.
 
         Of a model of another class (the part that a user writes), the fields that were set are taken.
         """
@@ -68,19 +73,27 @@ class Args(BaseModel):
 def settled(value: In[T], rule: Callable[[T], T], path: str) -> In[T]:
     """Applies `rule` now to a plain value, or later to an output; `path` names the field in a late error."""
     if not isinstance(value, pulumi.Output | Awaitable):
-        return rule(value)
+        return _ruled(value, rule, path)
     output = pulumi.Output.from_input(value)
 
     def later(resolved: T) -> pulumi.Output[T]:
         hidden: pulumi.Output[bool] = pulumi.Output.from_input(asyncio.ensure_future(output.is_secret()))
-        return hidden.apply(lambda secret: _late(resolved, rule, path, secret))
+        return hidden.apply(lambda secret: _late(resolved, rule, path, hidden=secret))
 
     return output.apply(later)
 
 
-def _late(value: T, rule: Callable[[T], T], path: str, hidden: bool) -> T:
+def _ruled(value: T, rule: Callable[[T], T], path: str) -> T:
+    token = _field.set(path)
     try:
         return rule(value)
+    finally:
+        _field.reset(token)
+
+
+def _late(value: T, rule: Callable[[T], T], path: str, *, hidden: bool) -> T:
+    try:
+        return _ruled(value, rule, path)
     except ValueError as error:
         reason = "the value is refused; it is secret and therefore not shown" if hidden else str(error)
         raise InvalidArgs(f"{path}: {reason}") from None
@@ -90,7 +103,7 @@ def checked(rule: Callable[[Any], Any], *fields: str) -> Any:
     """A pydantic validator that holds fields to a rule, plain values at once and outputs when they resolve."""
 
     def check(cls: type[Args], value: Any, info: ValidationInfo) -> Any:
-        path = f"{cls._path_root or cls.__name__}.{info.field_name}"
+        path = _path(cls._path_root or cls.__name__, (str(info.field_name),))
         return None if value is None else settled(value, rule, path)
 
     return field_validator(*fields)(classmethod(check))
@@ -98,7 +111,12 @@ def checked(rule: Callable[[Any], Any], *fields: str) -> Any:
 
 def each(rule: Callable[[T], T]) -> Callable[[Sequence[In[T]]], Sequence[In[T]]]:
     """The rule for every item of a list; items that are outputs are checked when they resolve."""
-    return lambda items: [settled(item, rule, "an item") for item in items]
+    return lambda items: [settled(item, rule, f"{_field.get()}[{at}]") for at, item in enumerate(items)]
+
+
+def each_value(rule: Callable[[T], T]) -> Callable[[Mapping[str, In[T]]], Mapping[str, In[T]]]:
+    """The rule for every value of a mapping; values that are outputs are checked when they resolve."""
+    return lambda values: {key: settled(value, rule, f"{_field.get()}.{key}") for key, value in values.items()}
 
 
 def between(low: int, high: int, unit: str) -> Rule[int]:
@@ -176,25 +194,80 @@ def _without_labels(loc: tuple[int | str, ...], branches: set[tuple[int | str, .
 
 
 def _path(root: str, loc: tuple[int | str, ...]) -> str:
+    if not loc:
+        return root.rstrip(":")
     path = root
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else part if path.endswith(":") else f".{part}"
     return path
 
 
+class _Problem(NamedTuple):
+    """One of pydantic's errors, and where it is."""
+
+    given: Any
+    context: Mapping[str, Any]
+    name: str
+    holder: type[BaseModel] | None
+    """The model that has the field."""
+    wanted: type[BaseModel] | None
+    """The model that the field wants, if it is one."""
+
+
 def _reason(model: type[BaseModel], item: Any, branches: set[tuple[int | str, ...]]) -> str:
-    kind, given, context = item["type"], item["input"], item.get("ctx", {})
-    owner = _owner(model, _without_labels(item["loc"], branches)[:-1])
-    if kind == "missing":
-        return f"missing; {_about(owner, item['loc'][-1])}"
-    if kind == "extra_forbidden":
-        known = sorted(owner.model_fields) if owner else []
-        return f"unknown field; known are {', '.join(known)}{_nearest(str(item['loc'][-1]), known)}"
-    if kind in {"value_error", "assertion_error"}:
-        return str(context["error"])
-    if kind in {"enum", "literal_error"}:
-        return f"got {given!r}; allowed are {context['expected'].replace(' or ', ', ')}"
-    return f"got {given!r}; {item['msg'][0].lower()}{item['msg'][1:]}"
+    loc = _without_labels(item["loc"], branches)
+    name = str(loc[-1]) if loc else ""
+    problem = _Problem(item["input"], item.get("ctx", {}), name, _owner(model, loc[:-1]), _owner(model, loc))
+    if isinstance(problem.given, pulumi.Output) and item["type"] != "extra_forbidden":
+        return "got an output; allowed is a plain value, known before anything is created"
+    if item["type"] in REASONS:
+        return REASONS[item["type"]](problem)
+    allowed = ALLOWED.get(problem.context.get("class", item["type"]))
+    return f"got {problem.given!r}; {allowed or item['msg']}"
+
+
+def _missing(problem: _Problem) -> str:
+    field = problem.holder.model_fields.get(problem.name) if problem.holder else None
+    description = " ".join(((field and field.description) or "").split())
+    return f"missing; set it: {description.split('. ')[0]}".rstrip(".: ")
+
+
+def _unknown(problem: _Problem) -> str:
+    known = sorted(problem.holder.model_fields) if problem.holder else []
+    return f"unknown field; known are {', '.join(known)}{_nearest(problem.name, known)}"
+
+
+def _no_choice(problem: _Problem) -> str:
+    return f"got {problem.given!r}; allowed are {problem.context['expected'].replace(' or ', ', ')}"
+
+
+def _no_instance(problem: _Problem) -> str:
+    wanted = problem.context["class"]
+    return f"got {problem.given!r}; allowed is {'a list' if wanted == 'Sequence' else f'an instance of {wanted}'}"
+
+
+def _no_model(problem: _Problem) -> str:
+    known = sorted(problem.wanted.model_fields) if problem.wanted else []
+    return f"got {problem.given!r}; allowed is a mapping of {', '.join(known)}"
+
+
+REASONS: Mapping[str, Callable[[_Problem], str]] = {
+    "enum": _no_choice,
+    "extra_forbidden": _unknown,
+    "is_instance_of": _no_instance,
+    "missing": _missing,
+    "model_type": _no_model,
+    "value_error": lambda problem: str(problem.context["error"]),
+}
+"""What is said of pydantic's errors, by its name of them."""
+ALLOWED: Mapping[str, str] = {
+    **dict.fromkeys(("bool_parsing", "bool_type"), "allowed are true and false"),
+    **dict.fromkeys(("Mapping", "dict_type", "mapping_type"), "allowed is a mapping"),
+    **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "allowed is a whole number"),
+    **dict.fromkeys(("Sequence", "list_type", "sequence_type"), "allowed is a list"),
+    "string_type": "allowed is text; put it in quotes",
+}
+"""What a value of the wrong type should be, by pydantic's name of the error, or of the class wanted."""
 
 
 def _owner(model: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel] | None:
@@ -211,9 +284,3 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from _models(argument)
-
-
-def _about(owner: type[BaseModel] | None, name: int | str) -> str:
-    field = owner.model_fields.get(str(name)) if owner else None
-    description = (field.description or "") if field else ""
-    return f"set it: {description.split('. ')[0].strip()}".rstrip(".: ") if description else "set it"

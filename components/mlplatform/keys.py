@@ -1,4 +1,4 @@
-"""Customer-managed KMS keys: one way to make them, with rotation and a key policy that names the services that use them."""
+"""Customer-managed KMS keys: one way to make them, with rotation and a policy that names the services that use them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from mlplatform.args import matching
 from mlplatform.facts.kms import KeyUse, key_policy
 from mlplatform.place import Place
 
@@ -14,6 +15,11 @@ ROTATION_DAYS = 365
 """AWS's own default period; shorter only costs more key versions."""
 DELETION_DAYS = 30
 """The longest window AWS grants: data under a deleted key is lost for good."""
+KEY_ARN = matching(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+",
+    "the ARN of a KMS key, not of an alias, such as arn:aws:kms:eu-west-1:111122223333:key/mrk-0123456789abcdef",
+)
+"""Rule for the ARN of a key that somebody else made."""
 
 
 def encryption_key(
@@ -26,8 +32,8 @@ def encryption_key(
 ) -> aws.kms.Key:
     """A symmetric key with yearly rotation, and an alias of the same logical name.
 
-    `uses` maps each service that uses the key by itself to the ARNs that narrow its statement; principals of the account
-    get access by their own IAM policies.
+    `uses` maps each service that uses the key by itself to the ARNs that narrow its statement; principals of the
+    account get access by their own IAM policies.
     """
 
     def policy(resolved: Sequence[Any]) -> str:

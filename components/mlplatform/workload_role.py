@@ -22,9 +22,9 @@ class WorkloadRoleArgs(Args):
     """Namespace of the service account."""
     service_account: str
     """Name of the service account; Pod Identity matches by it, so it is fixed and not generated."""
-    policies: Mapping[str, In[str]] = {}
+    policies: Optional[Mapping[str, In[str]]] = {}
     """IAM policy documents as JSON text, by a short name; each becomes a managed policy of its own. None by default."""
-    managed_policy_arns: Sequence[In[str]] = []
+    managed_policy_arns: Optional[Sequence[In[str]]] = []
     """ARNs of further managed policies to attach. None by default."""
     cluster_name: Optional[In[str]] = None
     """EKS cluster whose pods take the role; without one, the role is made and no association."""
@@ -55,10 +55,10 @@ class WorkloadRole(pulumi.ComponentResource):
             permissions_boundary=args.permissions_boundary_arn,
             opts=inside,
         )
-        for short, document in args.policies.items():
+        for short, document in (args.policies or {}).items():
             policy = aws.iam.Policy(f"{name}-{short}", policy=document, opts=inside)
             aws.iam.RolePolicyAttachment(f"{name}-{short}", role=role.name, policy_arn=policy.arn, opts=inside)
-        for at, arn in enumerate(args.managed_policy_arns):
+        for at, arn in enumerate(args.managed_policy_arns or ()):
             aws.iam.RolePolicyAttachment(f"{name}-managed-{at}", role=role.name, policy_arn=arn, opts=inside)
         if args.cluster_name is not None:
             aws.eks.PodIdentityAssociation(

@@ -273,14 +273,14 @@ def test_help_imports_nothing_that_it_does_not_need(arguments, unwanted):
         f"with contextlib.redirect_stdout(io.StringIO()):\n    {arguments} and cli.main({arguments})\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not unwanted & set(json.loads(done.stdout))
 
 
 def test_a_reader_that_stops_early_is_no_failure(main):
     main("preview", "--format", "json", "--out", "graph.json")
     script = "import sys; from mlplatform import cli; sys.exit(cli.main(['preview', '--format', 'json']))"
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         process.stdout.close()

@@ -9,10 +9,10 @@ import pulumi_kubernetes as k8s
 import pytest
 from examples.cluster import ADOPTED, BASE, EXISTING, KARPENTER, KEY, ROLE
 
-from coverage import covers
 from mlplatform.args import InvalidArgs
 from mlplatform.cluster import Cluster, ClusterArgs, ClusterSettings
 from mlplatform.cluster.kubeconfig import kubeconfig
+from promises import covers
 from recorded import Recorded, Refused, absent, anything, exactly, json_of, record, secret
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -781,7 +781,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
             "a letter or digit; fix: change the characters"
         ),
     ),
-    "version as a number": (but(version=1.35), "ClusterArgs.version: got 1.35; input should be a valid string"),
+    "version as a number": (but(version=1.35), "ClusterArgs.version: got 1.35; allowed is text; put it in quotes"),
     "version": (
         but(version="v1.35"),
         "ClusterArgs.version: got 'v1.35'; allowed is a Kubernetes version of EKS in quotes, such as \"1.35\"",
@@ -855,7 +855,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         but(secrets_key_arn="arn:aws:kms:us-east-1:123456789012:alias/secrets"),
         (
             "ClusterArgs.secrets_key_arn: got 'arn:aws:kms:us-east-1:123456789012:alias/secrets'; allowed is "
-            "the ARN of a KMS key; not of an alias"
+            "the ARN of a KMS key, not of an alias, such as arn:aws:kms:eu-west-1:111122223333:key/mrk-0123456789abcdef"
         ),
     ),
     "add-on version": (

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from clauses import CLAUSES, LEFT_OUT
-from mlplatform.args import Args
 from pydantic_core import PydanticUndefined
+
+from mlplatform.args import Args
 from recorded import ROOT
 
 TESTS = Path(__file__).parent
@@ -87,8 +88,8 @@ def rendered() -> str:
             )
         if clause in LEFT_OUT:
             rows.append(f"| {clause.partition('.')[0]}: {text} | | | | left out: {LEFT_OUT[clause]} |")
-    head = "# What is promised, and what holds it\n\nWritten by `pytest --update-golden tests/components/test_coverage.py`.\n\n"
-    return head + "\n".join(rows) + "\n"
+    head = ["# What is promised, and what holds it", "", "Written by `pytest --update-golden` from the tests.", ""]
+    return "\n".join([*head, *rows, ""])
 
 
 @pytest.fixture(autouse=True, scope="module")

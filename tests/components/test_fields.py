@@ -10,6 +10,7 @@ from typing import Any
 
 import examples
 import pytest
+
 from mlplatform.args import Args
 from recorded import Recorded, record
 

@@ -8,8 +8,9 @@ import kubernetes_validate
 import pulumi
 import pytest
 import test_fields
-from mlplatform.args import Args
 from pulumi.provider.experimental.analyzer import Analyzer
+
+from mlplatform.args import Args
 from recorded import Recorded, record
 
 EXAMPLES = test_fields.EXAMPLES

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi import automation
+
 from recorded import record
 
 pytestmark = pytest.mark.skipif(

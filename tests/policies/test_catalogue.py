@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from catalogue import RULES, Rule, policy
 from pulumi_policy import ResourceValidationArgs
+
+from catalogue import RULES, Rule, policy
 
 LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 OPEN = "The EKS cluster's public endpoint must not be open to"

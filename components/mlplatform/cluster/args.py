@@ -11,7 +11,9 @@ from pydantic import model_validator
 from mlplatform.args import Args, In, at_least, checked, each, matching, one_of
 from mlplatform.facts.cidr import PRIVATE_RANGES
 from mlplatform.facts.instances import INSTANCE_TYPES, Architecture
+from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
+from mlplatform.keys import KEY_ARN
 
 VERSION = "1.35"
 """Kubernetes version of a new cluster."""
@@ -19,8 +21,6 @@ NODES = 2
 """Fewest system nodes: Karpenter's two replicas must be on different hosts."""
 LOG_RETENTION_DAYS = 90
 """Days that control-plane logs are kept by default."""
-RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-"""Retention periods in days that CloudWatch Logs accepts (its API reference, PutRetentionPolicy)."""
 NETWORK_POLICY_CNI = (1, 14)
 """First version of the VPC CNI that enforces network policies (Amazon EKS User Guide, Limit Pod traffic)."""
 PROXY_SKEW = 3
@@ -167,7 +167,6 @@ ROLE = matching(
     r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+",
     "the ARN of an IAM role, such as arn:aws:iam::111122223333:role/nodes",
 )
-KEY = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+", "the ARN of a KMS key; not of an alias")
 ADDON = matching(r"v\d+\.\d+\.\d+-eksbuild\.\d+", "a version of an EKS add-on, such as v1.22.4-eksbuild.3")
 INSTANCE_TYPE = matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type, such as m7i.large")
 NAMESPACE = partial(check, Kind.KUBERNETES)
@@ -357,8 +356,8 @@ class ClusterSettings(Args):
     _private = checked(_closed, "private_access_cidrs")
     _distinct = checked(_once, "public_access_cidrs", "private_access_cidrs", "create_service_linked_roles")
     _services = checked(_service_range, "service_cidr")
-    _retention = checked(one_of(RETENTIONS, "the periods of CloudWatch Logs, in days"), "log_retention_days")
-    _keys = checked(KEY, "secrets_key_arn", "logs_key_arn", "ebs_key_arn")
+    _retention = checked(one_of(RETENTION_DAYS, "the periods of CloudWatch Logs, in days"), "log_retention_days")
+    _keys = checked(KEY_ARN, "secrets_key_arn", "logs_key_arn", "ebs_key_arn")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -6,36 +6,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from mlplatform.build import Build as AnyBuild
 from mlplatform.cluster.args import ClusterArgs
 from mlplatform.facts.kms import KeyUse
 from mlplatform.keys import encryption_key
-from mlplatform.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(AnyBuild[ClusterArgs]):
     """One cluster under construction."""
-
-    name: str
-    """Logical name of the component; children begin with it."""
-    args: ClusterArgs
-    """What the cluster was asked to be."""
-    place: Place
-    """Account, region and partition."""
-    inside: pulumi.ResourceOptions
-    """Options of a child."""
-
-    @property
-    def kept(self) -> pulumi.ResourceOptions:
-        """Options of a child that holds data, or without which data cannot be read."""
-        if not self.args.deletion_protection:
-            return self.inside
-        return pulumi.ResourceOptions.merge(self.inside, pulumi.ResourceOptions(protect=True, retain_on_delete=True))
-
-    def after(self, *resources: pulumi.Resource, kept: bool = False) -> pulumi.ResourceOptions:
-        """Options of a child that must wait for others."""
-        options = self.kept if kept else self.inside
-        return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(resources)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from mlplatform.cluster.build import Build, key_arn
 from mlplatform.cluster.control_plane import ControlPlane
 from mlplatform.cluster.kubeconfig import kubeconfig
 from mlplatform.facts.kms import KeyUse
-from mlplatform.place import Place
 
 
 class Cluster(pulumi.ComponentResource):
@@ -49,7 +48,7 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClusterArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         args = ClusterArgs.of(args)
         super().__init__("mlplatform:index:Cluster", name, args.model_dump(exclude_none=True), opts)
-        build = Build(name, args, Place.of(self), pulumi.ResourceOptions(parent=self))
+        build = Build.of(self, name, args)
         plane = control_plane.adopt(args.name, args.existing) if args.existing else control_plane.create(build)
         scaler = karpenter.adopt(args.existing_karpenter) if args.existing_karpenter else karpenter.create(build, plane)
         self.ebs_key_arn = _ebs_key(build, scaler.controller_role_arn)

@@ -50,7 +50,6 @@ class Lookup:
 
     token: str
     args: Mapping[str, Json]
-    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -125,14 +124,18 @@ class Graph:
             packages={name: tuple(versions) for name, versions in document.get("packages", {}).items()},
             status=document.get("status", "ok"),
             error=error and Problem(error["message"], tuple(Frame(**frame) for frame in error["frames"])),
-            unanswered=tuple(
-                Lookup(entry["token"], entry["args"], _source(entry)) for entry in document.get("unanswered", ())
-            ),
+            unanswered=tuple(Lookup(**entry) for entry in document.get("unanswered", ())),
         )
 
     def to_json(self) -> str:
-        """The graph as JSON: sorted, indented by two, the same bytes for the same graph."""
-        document = {**asdict(self), "schema": 1}
+        """The graph as JSON: sorted, indented by two, the same bytes for the same graph.
+
+        `waits_for` of a resource is what a component around it depends on, which orders the resource too.
+        """
+        resources = [
+            {**asdict(resource), "waits_for": self._in_short(self._inherited(resource))} for resource in self.resources
+        ]
+        document = {**asdict(self), "resources": resources, "schema": 1}
         for run_only in ("status", "error", "unanswered"):
             del document[run_only]
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
@@ -188,31 +191,39 @@ class Graph:
         return dict(sorted(counted.items()))
 
     def dependencies(self, urn: str) -> frozenset[str]:
-        """Everything that must exist before `urn`: its own dependencies and the explicit ones of its ancestors.
+        """Everything that must exist before `urn`: its own dependencies and those of its ancestors.
 
         A dependency on a component means the component and all that lies inside it.
         """
-        asked = set(self.by_urn[urn].dependencies)
-        for ancestor in self.ancestors(urn):
-            asked |= _explicit(ancestor)
+        resource = self.by_urn[urn]
+        asked = {*resource.dependencies, *self._inherited(resource)}
         inside = {below.urn for one in asked for below in self.descendants(one)}
         return frozenset((asked | inside) - {urn})
 
+    def _inherited(self, resource: Resource) -> frozenset[str]:
+        """What a resource waits for because a component around it does, though it does not name it itself.
 
-def _explicit(resource: Resource) -> set[str]:
-    by_value = {urn for urns in resource.property_dependencies.values() for urn in urns}
-    return set(resource.dependencies) - by_value
+        A component is registered when all that it depends on is there, its arguments too, and its children after it.
+        """
+        asked = {urn for ancestor in self.ancestors(resource.urn) for urn in ancestor.dependencies}
+        return frozenset(asked - set(resource.dependencies))
 
-
-def _source(node: Mapping[str, Json]) -> Source | None:
-    source = node.get("source")
-    return Source(source["file"], source["line"]) if source else None
+    def _in_short(self, urns: frozenset[str]) -> list[str]:
+        """The same, with a component's URN for those of all the resources inside it."""
+        short = set(urns)
+        for component in (resource for resource in self.resources if urns and resource.kind == "component"):
+            below = self.descendants(component.urn)
+            made = {resource.urn for resource in below if resource.kind != "component"}
+            if made and made <= urns:
+                short = (short - {resource.urn for resource in below}) | {component.urn}
+        return sorted(short)
 
 
 def _resource(node: Mapping[str, Json]) -> Resource:
     typed = {
         "dependencies": tuple(node["dependencies"]),
         "property_dependencies": {key: tuple(urns) for key, urns in node["property_dependencies"].items()},
-        "source": _source(node),
+        "source": node["source"] and Source(**node["source"]),
     }
-    return Resource(**{**node, **typed})
+    given = {key: value for key, value in node.items() if key != "waits_for"}  # derived; see Graph.to_json
+    return Resource(**{**given, **typed})

@@ -1,12 +1,12 @@
 """Runs one Pulumi program against a recording monitor and writes down the graph that the engine would be told.
 
-This file is started by its path, with the interpreter of the program that it runs, so it imports Pulumi and the standard
-library and nothing else: `PYTHON recorder.py REQUEST.json`. It never talks to a cloud, a cluster or a Pulumi backend.
+This file is started by its path, with the interpreter of the program that it runs, so it imports Pulumi and the
+standard library and nothing else: `PYTHON recorder.py REQUEST.json`. It never talks to a cloud, a cluster or a backend.
 
 The graph follows the engine and not Pulumi's test mocks: URNs carry the whole chain of parent types, a URN that is
-registered twice is an error, transforms run in the engine's order (the resource's own, its ancestors', the stack's), and
-children inherit protection and retention. What identifies a resource (id, ARN, generated name, URL, endpoint) is a
-placeholder derived from its URN, so that the documents built from it can be read; every other computed value is unknown.
+registered twice is an error, transforms run in the engine's order (the resource's own, its ancestors', the stack's),
+and children inherit protection and retention. What identifies a resource (id, ARN, generated name, URL, endpoint) is a
+placeholder derived from its URN, so that documents built from it can be read; every other computed value is unknown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from typing import (
     Callable,
     Dict,
     FrozenSet,
-    Iterable,
     Iterator,
     List,
     Mapping,
@@ -559,7 +558,7 @@ def _fits(wanted: Json, given: Json) -> bool:
 
 
 def supplied(answers: Mapping[str, Json], token: str, args: Object) -> Optional[Object]:
-    """The user's answer to a lookup: the token's only result, or the first whose `args` are part of those asked with."""
+    """The user's answer to a lookup: the token's only one, or the first whose `args` are among those of the lookup."""
     answer = answers.get(token)
     if isinstance(answer, list):
         return next((case["result"] for case in answer if _fits(case.get("args", {}), args)), None)
@@ -584,6 +583,8 @@ class Recorder(mocks.MockMonitor):
     def __init__(self, request: Object) -> None:
         super().__init__(_NoMocks())
         self.paths = Paths(os.path.realpath(request["project"]["root"]))
+        program = os.path.realpath(request.get("program") or self.paths.root)
+        self.program = program if os.path.isdir(program) else os.path.dirname(program)
         self.project: str = request["project"]["name"]
         self.stack: str = request["stack"]
         self.config: Mapping[str, str] = request.get("config") or {}
@@ -625,6 +626,11 @@ class Recorder(mocks.MockMonitor):
             if self.paths.is_users(path)
         ]
 
+    def _source(self, frames: Sequence[Object]) -> Optional[Object]:
+        """The program's line: the innermost frame in the program's folder, else the innermost of the project."""
+        inside = (frame for frame in frames if os.path.join(self.paths.root, frame["file"]).startswith(self.program))
+        return next(inside, next(iter(frames), None))
+
     # -- resources
 
     def RegisterResource(self, request: Any) -> Any:
@@ -653,7 +659,7 @@ class Recorder(mocks.MockMonitor):
             },
             "options": self._options(request),
             "leaf": REMOTE_LEAF if request.remote else LEAVES.get(request.type),
-            "source": frames[0] if frames else None,
+            "source": self._source(frames),
         }
         self._add(Node(record, inputs, list(request.transforms), frames), request.version)
         if not request.custom:
@@ -742,7 +748,7 @@ class Recorder(mocks.MockMonitor):
             "property_dependencies": {},
             "options": {},
             "leaf": None,
-            "source": frames[0] if frames else None,
+            "source": self._source(frames),
         }
         self._add(Node(record, inputs, [], frames), request.version)
         response = resource_pb2.ReadResourceResponse(urn=urn, properties=struct_of({**inputs, **(answer or {})}))
@@ -1041,7 +1047,7 @@ def _failure(error: BaseException, paths: Paths) -> Tuple[str, Object]:
 def record(program: Callable[[], None], request: Object) -> Object:
     """Runs `program` in a stack of its own and returns the recorded graph; never raises for what the program does.
 
-    `request` is the dictionary that `main` reads, without `graph_path` and `program`; see `main`.
+    `request` is the dictionary that `main` reads, `graph_path` and `program` aside; see `main`.
     """
     recorder = Recorder(request)
     set_all_config(dict(recorder.config), list(request.get("secret_keys") or []))
@@ -1069,7 +1075,7 @@ def record(program: Callable[[], None], request: Object) -> Object:
             return recorder.graph(
                 "failed", {"message": f"SystemExit: {error.code}", "frames": _frames(error, recorder.paths)}
             )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the program raises is what the user wants to see
         return recorder.graph(*_failure(error, recorder.paths))
     finally:
         set_root_resource(None)  # type: ignore[arg-type]

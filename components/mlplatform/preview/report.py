@@ -168,7 +168,7 @@ def unanswered_text(lookups: tuple[Lookup, ...]) -> str:
     for lookup in lookups:
         args = {key: value for key, value in lookup.args.items() if not _computed(value)}
         cases.setdefault(lookup.token, []).append({"args": args, "result": {}})
-    places = [f"  {lookup.token}{_asked_at(lookup)}" for lookup in lookups]
+    places = [f"  {lookup.token}" for lookup in lookups]
     many = "1 lookup has" if len(lookups) == 1 else f"{len(lookups)} lookups have"
     example = dump(cases).replace("result: {}", "result: {}  # what the provider returns, keys in camelCase")
     return "\n".join(
@@ -180,10 +180,6 @@ def unanswered_text(lookups: tuple[Lookup, ...]) -> str:
             example.rstrip(),
         ]
     )
-
-
-def _asked_at(lookup: Lookup) -> str:
-    return f"  ({lookup.source.file}:{lookup.source.line})" if lookup.source else ""
 
 
 def _computed(value: Json) -> bool:

@@ -154,7 +154,7 @@ def test_children_inherit_what_their_component_depends_on_and_a_component_means_
     assert waits[urn("b1")] == waits[urn("b2")] == [A]
 
 
-def test_children_do_not_inherit_what_comes_from_their_components_arguments():
+def test_children_inherit_what_comes_from_their_components_arguments():
     found = two_groups(dependencies=[urn("a1")], property_dependencies={"url": [urn("a1")]})
     assert found.dependencies(B) == {urn("a1")}
-    assert found.dependencies(urn("b1")) == frozenset()
+    assert found.dependencies(urn("b1")) == {urn("a1")}

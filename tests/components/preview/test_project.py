@@ -153,7 +153,7 @@ def pulumi(tmp_path, monkeypatch):
     monkeypatch.setenv("PULUMI_SKIP_UPDATE_CHECK", "1")
 
     def run(*arguments, cwd=None):
-        return subprocess.run([command, *arguments], cwd=cwd, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        return subprocess.run([command, *arguments], cwd=cwd, capture_output=True, text=True, check=True).stdout
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.joinpath("Pulumi.yaml").write_text(PROJECT)

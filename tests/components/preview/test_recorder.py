@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 import pytest
-from recorded import ROOT, Refused, matching, record
 
 from mlplatform.preview import recorder
+from recorded import ROOT, Refused, matching, record
 
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
 

@@ -1,0 +1,52 @@
+"""The environments as tests run them: their configuration as the command reads it, changed where a test wants."""
+
+import copy
+import json
+import runpy
+from collections.abc import Mapping
+from typing import Any
+
+from mlplatform.preview.project import load_project, load_stack
+from recorded import ROOT, Recorded, record
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+DELETE = object()
+"""Takes a key out of the configuration."""
+
+
+def configuration(stack: str) -> dict[str, Any]:
+    """A stack's configuration by field, objects decoded."""
+    values = load_stack(load_project(ROOT), stack).values
+    own = {key.partition(":")[2]: value for key, value in values.items() if key.startswith("mlplatform:")}
+    return {key: json.loads(value) if value[:1] in "[{" else value for key, value in own.items()}
+
+
+def changed(stack: str, edits: Mapping[str, Any]) -> dict[str, Any]:
+    """A stack's configuration with values set, or taken out, at dotted paths."""
+    config = copy.deepcopy(configuration(stack))
+    for path, value in edits.items():
+        at = config
+        *way, last = path.split(".")
+        for part in way:
+            at = at.setdefault(part, {})
+        if value is DELETE:
+            del at[last]
+        else:
+            at[last] = value
+    return config
+
+
+def composed(stack: str, edits: Mapping[str, Any] | None = None, *, strict: bool = False) -> Recorded:
+    """The recorded graph of an environment."""
+    config = {
+        f"mlplatform:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in changed(stack, edits or {}).items()
+    }
+    program = str(ROOT / "stacks")
+    return record(
+        lambda: runpy.run_path(program, run_name="__main__"),
+        config=config,
+        project="mlplatform",
+        stack=stack,
+        strict=strict,
+    )
