@@ -8,7 +8,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 from pydantic import model_validator
 
-from mlplatform import Args, ClusterSettings, FeatureStoreSettings, NatMode, NetworkArgs, checked, matching
+from mlplatform import Args, ClusterSettings, FeatureStoreSettings, NatMode, NetworkSettings, checked, matching
 
 PROJECT = "mlplatform"
 """The project's name, which is the namespace of its configuration."""
@@ -32,7 +32,7 @@ class EnvironmentConfig(Args):
     """Team that answers for the environment; every resource carries it as the tag `owner`."""
     cost_centre: str
     """Cost centre that pays, quoted; every resource carries it as the tag `cost-centre`."""
-    network: NetworkArgs
+    network: NetworkSettings
     """The VPC, or the existing one that is adopted."""
     cluster: ClusterSettings
     """The EKS cluster, or the existing one that is adopted."""

@@ -119,6 +119,15 @@ def each_value(rule: Callable[[T], T]) -> Callable[[Mapping[str, In[T]]], Mappin
     return lambda values: {key: settled(value, rule, f"{_field.get()}.{key}") for key, value in values.items()}
 
 
+def distinct(values: Sequence[T]) -> Sequence[T]:
+    """A list in which no plain value stands twice."""
+    plain = [value for value in values if isinstance(value, str)]
+    twice = sorted({value for value in plain if plain.count(value) > 1})
+    if twice:
+        raise ValueError(f"got {', '.join(twice)} more than once; allowed is once each; take the others out")
+    return values
+
+
 def between(low: int, high: int, unit: str) -> Rule[int]:
     """A number from `low` to `high`, both included, in `unit`."""
 
@@ -223,7 +232,7 @@ def _reason(model: type[BaseModel], item: Any, branches: set[tuple[int | str, ..
     if item["type"] in REASONS:
         return REASONS[item["type"]](problem)
     allowed = ALLOWED.get(problem.context.get("class", item["type"]))
-    return f"got {problem.given!r}; {allowed or item['msg']}"
+    return f"got {problem.given!r}; {allowed or item['msg'].replace('Input should be', 'allowed is')}"
 
 
 def _missing(problem: _Problem) -> str:
@@ -241,11 +250,6 @@ def _no_choice(problem: _Problem) -> str:
     return f"got {problem.given!r}; allowed are {problem.context['expected'].replace(' or ', ', ')}"
 
 
-def _no_instance(problem: _Problem) -> str:
-    wanted = problem.context["class"]
-    return f"got {problem.given!r}; allowed is {'a list' if wanted == 'Sequence' else f'an instance of {wanted}'}"
-
-
 def _no_model(problem: _Problem) -> str:
     known = sorted(problem.wanted.model_fields) if problem.wanted else []
     return f"got {problem.given!r}; allowed is a mapping of {', '.join(known)}"
@@ -254,7 +258,6 @@ def _no_model(problem: _Problem) -> str:
 REASONS: Mapping[str, Callable[[_Problem], str]] = {
     "enum": _no_choice,
     "extra_forbidden": _unknown,
-    "is_instance_of": _no_instance,
     "missing": _missing,
     "model_type": _no_model,
     "value_error": lambda problem: str(problem.context["error"]),

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, checked, each, matching, one_of
+from mlplatform.args import Args, In, checked, distinct, each, matching, one_of
 from mlplatform.build import Build
 from mlplatform.facts.cidr import ZONES, SubnetPlan, ipv4_network, is_private, plan, usable
 from mlplatform.facts.iam import ANYONE, Statement, dns_suffix, document, service_trust
@@ -88,14 +88,7 @@ def _zones(values: Sequence[str]) -> Sequence[str]:
         raise ValueError(f"got {len(values)}; allowed are 2 or 3 zones; take 3 where the region has them")
     if len({_region(value) for value in values}) > 1:
         raise ValueError(f"got {', '.join(values)}; allowed are zones of one region, since a VPC lies in one")
-    return _once(values)
-
-
-def _once(values: Sequence[str]) -> Sequence[str]:
-    twice = sorted({value for value in values if isinstance(value, str) and values.count(value) > 1})
-    if twice:
-        raise ValueError(f"got {', '.join(twice)} more than once; allowed is once each; take the others out")
-    return values
+    return distinct(values)
 
 
 def _endpoint(value: str) -> str:
@@ -170,7 +163,7 @@ class ExistingNetwork(Args):
     _vpc = checked(VPC, "vpc_id")
     _cidr = checked(_vpc_cidr, "vpc_cidr")
     _ids = checked(each(SUBNET), "private_subnet_ids", "public_subnet_ids", "intra_subnet_ids")
-    _distinct = checked(_once, "private_subnet_ids", "public_subnet_ids", "intra_subnet_ids")
+    _distinct = checked(distinct, "private_subnet_ids", "public_subnet_ids", "intra_subnet_ids")
     _enough = checked(_two, "private_subnet_ids")
 
     @model_validator(mode="after")
@@ -193,8 +186,8 @@ def _plain(values: Iterable[In[str]]) -> Iterable[str]:
     return (value for value in values if isinstance(value, str))
 
 
-class NetworkArgs(Args):
-    """What a network needs to know: `cidr` and `zones` of a new one, or the ids of an `existing` one."""
+class NetworkSettings(Args):
+    """What a person decides of a network: `cidr` and `zones` of a new one, or the ids of an `existing` one."""
 
     cidr: Optional[str] = None
     """Private IPv4 range of the VPC, /16 to /24. Required for a new network and without default, since ranges of
@@ -218,9 +211,6 @@ class NetworkArgs(Args):
     stolen credential can't carry data away to another account's bucket. Buckets of others can be read."""
     flow_logs: Optional[NetworkFlowLogs] = NetworkFlowLogs()
     """Flow logs; on by default."""
-    cluster_name: Optional[str] = None
-    """Name of the EKS cluster that Karpenter looks for on private subnets; plain, since the tag is there before the
-    cluster. Not tagged by default."""
     deletion_protection: Optional[bool] = True
     """Whether flow logs and their key are protected from deletion, by AWS and by Pulumi, and kept when they leave the
     program; on by default. Off is for throw-away environments."""
@@ -231,8 +221,7 @@ class NetworkArgs(Args):
     _zones = checked(_zones, "zones")
     _endpoints = checked(each(_endpoint), "interface_endpoints")
     _accounts = checked(each(ACCOUNT), "trusted_account_ids")
-    _distinct = checked(_once, "interface_endpoints", "trusted_account_ids")
-    _cluster_name = checked(partial(check, Kind.EKS_CLUSTER), "cluster_name")
+    _distinct = checked(distinct, "interface_endpoints", "trusted_account_ids")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -287,6 +276,16 @@ class NetworkArgs(Args):
                 "interface_endpoints out"
             )
         return self
+
+
+class NetworkArgs(NetworkSettings):
+    """All that a network needs to know."""
+
+    cluster_name: Optional[str] = None
+    """Name of the EKS cluster that Karpenter looks for on private subnets; plain, since the tag is there before the
+    cluster. Not tagged by default."""
+
+    _cluster_name = checked(partial(check, Kind.EKS_CLUSTER), "cluster_name")
 
 
 class Network(pulumi.ComponentResource):

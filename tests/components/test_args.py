@@ -229,9 +229,13 @@ def test_every_bad_field_is_named_at_once() -> None:
 
 
 def test_output_for_a_plain_field_is_called_so() -> None:
-    later = pulumi.Output.from_input("x")
-    given = {"name": later, "mode": later, "inner": later, "naem": later}
-    assert refusal(given).splitlines() == [
+    def program() -> None:
+        later = pulumi.Output.from_input("x")
+        Outer(**{"name": later, "mode": later, "inner": later, "naem": later})
+
+    with pytest.raises(Refused) as refused:
+        record(program)
+    assert str(refused.value).splitlines() == [
         "Outer.inner: got an output; allowed is a plain value, known before anything is created",
         "Outer.mode: got an output; allowed is a plain value, known before anything is created",
         ("Outer.naem: unknown field; known are by_key, inner, inners, mode, name, names, size; did you mean 'name'?"),

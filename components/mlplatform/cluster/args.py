@@ -8,7 +8,7 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, checked, each, matching, one_of
+from mlplatform.args import Args, In, at_least, checked, distinct, each, matching, one_of
 from mlplatform.facts.cidr import PRIVATE_RANGES
 from mlplatform.facts.instances import INSTANCE_TYPES, Architecture
 from mlplatform.facts.logs import RETENTION_DAYS
@@ -121,14 +121,7 @@ def _service_range(value: str) -> str:
 def _some(values: Sequence[str]) -> Sequence[str]:
     if not values:
         raise ValueError("got none; allowed are one or more; name the role that runs Pulumi, or nobody gets in")
-    return _once(values)
-
-
-def _once(values: Sequence[str]) -> Sequence[str]:
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise ValueError(f"got {', '.join(twice)} more than once; allowed is once each; take the others out")
-    return values
+    return distinct(values)
 
 
 def _two(values: Sequence[Any]) -> Sequence[Any]:
@@ -354,7 +347,7 @@ class ClusterSettings(Args):
     _kubeconfig_role = checked(ROLE, "kubeconfig_role_arn")
     _public = checked(_routed, "public_access_cidrs")
     _private = checked(_closed, "private_access_cidrs")
-    _distinct = checked(_once, "public_access_cidrs", "private_access_cidrs", "create_service_linked_roles")
+    _distinct = checked(distinct, "public_access_cidrs", "private_access_cidrs", "create_service_linked_roles")
     _services = checked(_service_range, "service_cidr")
     _retention = checked(one_of(RETENTION_DAYS, "the periods of CloudWatch Logs, in days"), "log_retention_days")
     _keys = checked(KEY_ARN, "secrets_key_arn", "logs_key_arn", "ebs_key_arn")
