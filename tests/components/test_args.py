@@ -231,7 +231,7 @@ def test_every_bad_field_is_named_at_once() -> None:
 def test_output_for_a_plain_field_is_called_so() -> None:
     def program() -> None:
         later = pulumi.Output.from_input("x")
-        Outer(**{"name": later, "mode": later, "inner": later, "naem": later})
+        Outer(name=later, mode=later, inner=later, naem=later)
 
     with pytest.raises(Refused) as refused:
         record(program)

@@ -3,23 +3,29 @@
 import functools
 import inspect
 import json
+from collections.abc import Iterator
+from typing import Any
 
-import kubernetes_validate
 import pulumi
 import pytest
 import test_fields
 from pulumi.provider.experimental.analyzer import Analyzer
 
 from mlplatform.args import Args
-from recorded import Recorded, record
+from recorded import ROOT, Recorded, record
 
 EXAMPLES = test_fields.EXAMPLES
-KUBERNETES_VERSION = "1.35"
 
-# Which statement of a key policy a service needs that uses the key by itself, by resource type and the property that
-# names the key. Reads and writes by a role of the account are that role's own matter: the key trusts the account's IAM.
-SERVICES_THAT_USE_KEYS = {
-    ("aws:cloudwatch/logGroup:LogGroup", "kmsKeyId"): "Logs",
+# Statements, by Sid, that the policy of a key must have, by the property of a resource that names the key. A role's own
+# right is not here: the key trusts the account's IAM policies.
+USES_OF_KEYS: dict[str, tuple[str, ...]] = {
+    "aws:athena/workgroup:Workgroup.configuration.resultConfiguration.encryptionConfiguration.kmsKeyArn": ("S3",),
+    "aws:cloudwatch/logGroup:LogGroup.kmsKeyId": ("Logs",),
+    "aws:dynamodb/table:Table.serverSideEncryption.kmsKeyArn": ("DynamoDb",),
+    "aws:ec2/launchTemplate:LaunchTemplate.blockDeviceMappings.ebs.kmsKeyId": ("Ebs", "Autoscaling", "Spot"),
+    "aws:eks/cluster:Cluster.encryptionConfig.provider.keyArn": ("Eks",),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    ".rules.applyServerSideEncryptionByDefault.kmsMasterKeyId": ("S3",),
 }
 
 
@@ -122,24 +128,37 @@ def test_two_instances_do_not_collide(name: str) -> None:
     assert len([n for n in names if n.split("-")[0] == "x"]) == len([n for n in names if n.split("-")[0] == "y"])
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_every_service_that_uses_a_key_is_named_by_its_policy(name: str) -> None:
-    graph = recorded(name)
-    keys = {
-        node["outputs"]["arn"]: {statement["Sid"] for statement in json.loads(node["inputs"]["policy"])["Statement"]}
-        for node in graph.all("aws:kms/key:Key")
+def environment(stack: str) -> Recorded:
+    return Recorded(json.loads((ROOT / "tests" / "golden" / f"{stack}.json").read_text()))
+
+
+def values(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Paths, without numbers of items, and texts of everything in a resource's inputs."""
+    if isinstance(value, str):
+        yield path, value
+    for item in value if isinstance(value, list) else ():
+        yield from values(item, path)
+    for key, item in value.items() if isinstance(value, dict) else ():
+        yield from values(item, f"{path}.{key}")
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_every_use_of_a_key_is_admitted_by_its_policy(stack: str) -> None:
+    graph = environment(stack)
+    keys = graph.all("aws:kms/key:Key")
+    statements = {node["outputs"]["arn"]: json.loads(node["inputs"]["policy"])["Statement"] for node in keys}
+    sids = {arn: {statement["Sid"] for statement in found} for arn, found in statements.items()}
+    used = {
+        (path, text)
+        for node in graph.resources
+        if node["kind"] == "custom"
+        for path, text in values(node["inputs"], node["type"])
+        if text in sids
     }
-    for (type_, prop), sid in SERVICES_THAT_USE_KEYS.items():
-        for node in graph.all(type_):
-            if node["inputs"].get(prop) in keys:
-                assert sid in keys[node["inputs"][prop]], node["urn"]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_built_in_kubernetes_objects_validate(name: str) -> None:
-    for node in recorded(name).resources:
-        if node["type"].startswith("kubernetes:") and "apiVersion" in node["inputs"]:
-            kubernetes_validate.validate(node["inputs"], KUBERNETES_VERSION, strict=True)
+    assert {path for path, _ in used} == set(USES_OF_KEYS)
+    for path, key in used:
+        for sid in USES_OF_KEYS[path]:
+            assert any(found.startswith(sid) for found in sids[key]), (path, sid, sids[key])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from environments import ENVIRONMENTS, composed
+from environments import ENVIRONMENTS
 
-from recorded import ROOT
+from recorded import ROOT, Recorded
 
 GOLDEN = ROOT / "tests" / "golden"
 COMMAND = str(Path(sys.executable).with_name("mlplatform"))
@@ -36,10 +36,10 @@ def clone(folder: Path) -> Path:
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_graph_is_the_golden_one(stack: str, request: pytest.FixtureRequest) -> None:
-    golden, given = GOLDEN / f"{stack}.json", preview(stack)
+    file, given = GOLDEN / f"{stack}.json", preview(stack)
     if request.config.getoption("--update-golden"):
-        golden.write_text(given)
-    assert given == golden.read_text()
+        file.write_text(given)
+    assert given == file.read_text()
 
 
 def test_graph_is_the_same_from_another_folder_and_with_other_hashes(tmp_path: Path) -> None:
@@ -52,15 +52,17 @@ def test_graph_is_the_same_from_another_folder_and_with_other_hashes(tmp_path: P
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_environment_passes_with_every_computed_value_unknown(stack: str) -> None:
     strict = json.loads(preview(stack, "--strict-unknowns"))
-    golden = json.loads((GOLDEN / f"{stack}.json").read_text())
-    assert [node["urn"] for node in strict["resources"]] == [node["urn"] for node in golden["resources"]]
+    assert [node["urn"] for node in strict["resources"]] == [node["urn"] for node in golden(stack).raw["resources"]]
     assert strict["placeholders"] == []
+
+
+def golden(stack: str) -> Recorded:
+    return Recorded(json.loads((GOLDEN / f"{stack}.json").read_text()))
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_every_resource_uses_an_explicit_provider(stack: str) -> None:
-    graph = composed(stack)
-    for node in graph.resources:
+    for node in golden(stack).resources:
         if node["kind"] == "custom":
             package = node["type"].partition(":")[0]
             assert node["provider"].split("::")[2].endswith(f"pulumi:providers:{package}"), node["urn"]
@@ -68,7 +70,7 @@ def test_every_resource_uses_an_explicit_provider(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_aws_provider_works_in_the_environments_account_only_and_tags_everything(stack: str) -> None:
-    inputs = composed(stack).inputs("pulumi:providers:aws")
+    inputs = golden(stack).inputs("pulumi:providers:aws")
     assert len(json.loads(inputs["allowedAccountIds"])) == 1
     tags = json.loads(inputs["defaultTags"])["tags"]
     assert set(tags) == {"cost-centre", "environment", "managed-by", "owner", "project"}
@@ -76,8 +78,31 @@ def test_aws_provider_works_in_the_environments_account_only_and_tags_everything
 
 
 def test_environments_are_distinct() -> None:
-    regions = {stack: composed(stack).inputs("aws:ec2/vpc:Vpc")["cidrBlock"] for stack in ENVIRONMENTS}
-    assert len(set(regions.values())) == len(ENVIRONMENTS)
+    blocks = {golden(stack).inputs("aws:ec2/vpc:Vpc")["cidrBlock"] for stack in ENVIRONMENTS}
+    accounts = {golden(stack).inputs("pulumi:providers:aws")["allowedAccountIds"] for stack in ENVIRONMENTS}
+    assert (len(blocks), len(accounts)) == (len(ENVIRONMENTS), len(ENVIRONMENTS))
+
+
+def test_production_protects_what_holds_data_and_nothing_beside_it() -> None:
+    protected = {node["type"] for node in golden("prod").resources if node["options"].get("protect")}
+    assert protected == {
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:dynamodb/table:Table",
+        "aws:eks/cluster:Cluster",
+        "aws:glue/catalogDatabase:CatalogDatabase",
+        "aws:kms/alias:Alias",
+        "aws:kms/key:Key",
+        "aws:s3/bucket:Bucket",
+    }
+    assert not [node for node in golden("dev").resources if node["options"].get("protect")]
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_nothing_stateful_waits_for_the_cluster(stack: str) -> None:
+    stateful = ("aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:glue/catalogDatabase:CatalogDatabase")
+    for node in golden(stack).resources:
+        if node["type"] in stateful:
+            assert not [urn for urn in node["dependencies"] + node["waits_for"] if "mlplatform:index:Cluster" in urn]
 
 
 def test_no_stack_file_holds_a_salt_or_a_secret() -> None:

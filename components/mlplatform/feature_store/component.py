@@ -51,7 +51,9 @@ class FeatureStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FeatureStoreArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         args = FeatureStoreArgs.of(args)
-        super().__init__("mlplatform:index:FeatureStore", name, args.model_dump(exclude_none=True), opts)
+        # Data outlive the cluster: were its name registered, everything in the store would wait for the cluster.
+        props = args.model_dump(exclude_none=True, exclude={"cluster_name"})
+        super().__init__("mlplatform:index:FeatureStore", name, props, opts)
         build = Build.of(self, name, args)
         self.key_arn = _key_arn(build)
         bucket = _bucket(build, self.key_arn)
