@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ROOTS := components stacks policies
 
-.PHONY: preview test check format lock clean help
+.PHONY: preview test check benchmark format lock clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: $(READY)  ## Lint, format, types and layers
 	@$(BIN)/ruff format --check .
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
+
+benchmark: $(READY)  ## Measure how the preview's time grows with a program
+	@$(BIN)/python benchmarks/preview.py
 
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -47,10 +47,10 @@ import pulumi
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi import _types
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime import stack as stack_module
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, provider_pb2, resource_pb2
 from pulumi.runtime.settings import SETTINGS, set_root_resource
-from pulumi.runtime.stack import run_in_stack
 
 Json = Any
 Object = Dict[str, Any]
@@ -1024,6 +1024,31 @@ def _traces_of_applies() -> Iterator[None]:
         pulumi.Output.apply = original  # type: ignore[method-assign]
 
 
+class _PatientAsyncio:
+    """asyncio, but for a `wait` that ends when all tasks do, or one fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def wait(self, tasks: Any, **how: Any) -> Any:
+        return await asyncio.wait(tasks, **{**how, "return_when": asyncio.FIRST_EXCEPTION})
+
+
+@contextlib.contextmanager
+def _waiting_once() -> Iterator[None]:
+    """Lets Pulumi wait for all pending outputs at once.
+
+    It waits for the first of them, then for the first of all others, and so on: of 400 resources in a chain, that takes
+    nine tenths of the time.
+    """
+    patched: Any = stack_module
+    original, patched.asyncio = patched.asyncio, _PatientAsyncio()
+    try:
+        yield
+    finally:
+        patched.asyncio = original
+
+
 def _frames(error: BaseException, paths: Paths) -> List[Object]:
     found = [
         {"file": paths.relative(frame.filename), "line": frame.lineno, "function": frame.name, "code": frame.line or ""}
@@ -1068,8 +1093,8 @@ def record(program: Callable[[], None], request: Object) -> Object:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        with _traces_of_applies():
-            loop.run_until_complete(run_in_stack(program))
+        with _traces_of_applies(), _waiting_once():
+            loop.run_until_complete(stack_module.run_in_stack(program))
     except SystemExit as error:
         if error.code not in (None, 0):
             return recorder.graph(
