@@ -57,7 +57,9 @@ class ToPods:
     namespace_labels: Mapping[str, str] | None = None
     """Labels of their namespaces; None for the policy's own namespace."""
     ports: Sequence[int] = ()
-    """TCP ports; at least one."""
+    """Ports; at least one."""
+    protocols: Sequence[str] = ("TCP",)
+    """Protocols of each port; TCP by default."""
 
     def peer(self) -> dict[str, object]:
         """The destination as a NetworkPolicyPeer."""
@@ -94,7 +96,9 @@ def _check(cidr: object) -> None:
 def _rule(destination: ToCidr | ToPods) -> dict[str, object]:
     if not destination.ports:
         raise ValueError(f"{destination} has no ports; allowed: one or more; fix: name the ports that are needed")
-    return {"to": [destination.peer()], "ports": [_port(port) for port in destination.ports]}
+    protocols = destination.protocols if isinstance(destination, ToPods) else ("TCP",)
+    ports = [_port(port, protocol) for port in destination.ports for protocol in protocols]
+    return {"to": [destination.peer()], "ports": ports}
 
 
 def _dns() -> dict[str, object]:

@@ -13,6 +13,8 @@ from mlplatform.facts.iam import Conditions, Statement, deny_insecure_transport,
 
 VERSION: Final = "1.14"
 """Version of Karpenter whose documentation this follows."""
+DISCOVERY_TAG: Final = "karpenter.sh/discovery"
+"""On a subnet: the cluster whose nodes may be there; a convention of Karpenter's documentation, not a rule."""
 QUEUE_RETENTION_SECONDS: Final = 300
 """How long the interruption queue keeps a message: an older warning warns of nothing."""
 QUEUE_SQS_MANAGED_SSE: Final = True
