@@ -17,7 +17,7 @@ def reference_path(relative: str) -> Path:
     return (ROOT / os.environ.get("MLPLATFORM_REFERENCE", "../shared") / relative).resolve()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reference() -> Callable[[str], Path]:
     """Finds reference material, or skips the test by the name of what must lie there."""
 

@@ -9,7 +9,7 @@ F = TypeVar("F", bound=Callable[..., object])
 def covers(clause: str, *, field: str, ends_in: str) -> Callable[[F], F]:
     """Marks the test that fails without a clause.
 
-    `clause` is an id of `tests/components/clauses.py`, `field` the argument that carries it as `ClassArgs.path`
+    `clause` is an id of `tests/components/clauses`, `field` the argument that carries it as `ClassArgs.path`
     (several separated by commas), `ends_in` the resource property as `type.path`. All three are literals: the table is
     read from the source.
     """

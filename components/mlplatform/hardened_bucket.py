@@ -124,8 +124,9 @@ class AccessLogs(Args):
         return self
 
 
-NOT_FOR_LOGS = ("kms_key_arn", "access_logs", "object_lock", "replication")
-"""What the bucket of access logs cannot have (Amazon S3 User Guide, Enabling Amazon S3 server access logging)."""
+NOT_FOR_LOGS = ("kms_key_arn", "access_logs", "object_lock", "replication", "write_once")
+"""What the bucket of access logs cannot have (Amazon S3 User Guide, Enabling Amazon S3 server access logging). S3
+delivers without asking whether an object exists."""
 
 
 class HardenedBucketArgs(Args):
@@ -149,6 +150,9 @@ class HardenedBucketArgs(Args):
     """Object Lock; none by default. It can be switched on later, but never off."""
     replication: Optional[BucketReplication] = None
     """Copies in another bucket; none by default. The key's policy must let the account's roles use it by S3."""
+    write_once: Optional[bool] = False
+    """Whether an object can be written only where none is: uploads must then say `If-None-Match: *`, and copies within
+    S3 are refused, since they cannot. Off by default; on for what others refer to by its key."""
     permissions_boundary_arn: Optional[In[str]] = None
     """Policy that bounds what the role of replication can ever do; none by default."""
     deletion_protection: Optional[bool] = True
@@ -313,6 +317,13 @@ def _statements(build: _Build) -> Iterator[Statement]:
     else:
         for sid, conditions in _other_encryption(build.args.kms_key_arn).items():
             yield Statement(sid, ("s3:PutObject",), (build.arns[1],), "Deny", ANYONE, conditions)
+    if build.args.write_once:
+        yield Statement("DenyOverwrite", ("s3:PutObject",), (build.arns[1],), "Deny", ANYONE, _UNCONDITIONAL)
+
+
+# The parts of a multipart upload cannot say it, so only what makes the object must (Amazon S3 User Guide, Enforce
+# conditional writes on Amazon S3 buckets).
+_UNCONDITIONAL: Conditions = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
 
 
 def _other_encryption(key_arn: object) -> dict[str, Conditions]:

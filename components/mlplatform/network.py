@@ -223,6 +223,12 @@ class NetworkSettings(Args):
     _accounts = checked(each(ACCOUNT), "trusted_account_ids")
     _distinct = checked(distinct, "interface_endpoints", "trusted_account_ids")
 
+    @property
+    def nat_zones(self) -> Sequence[str]:
+        """Zones that have a NAT gateway of ours."""
+        zones = self.zones or ()
+        return {NatMode.NONE: (), NatMode.SINGLE: zones[:1], NatMode.PER_ZONE: zones}[self.nat or NatMode.SINGLE]
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         """Exactly one of a new and an existing network, and nothing that only the other one has."""
@@ -307,6 +313,8 @@ class Network(pulumi.ComponentResource):
     """Ids of the subnets without route to the internet in the zones' order, for the control plane and databases."""
     nat_public_ips: pulumi.Output[Sequence[str]]
     """Addresses from which the internet sees the private subnets, for allow lists of others; empty without own NAT."""
+    nat_gateway_ids: pulumi.Output[Mapping[str, str]]
+    """Ids of the NAT gateways, by zone; empty without own NAT. `NetworkArgs.nat_zones` says which zones have one."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         args = NetworkArgs.of(args)
@@ -319,6 +327,7 @@ class Network(pulumi.ComponentResource):
         self.private_subnet_ids = made.private_subnet_ids
         self.intra_subnet_ids = made.intra_subnet_ids
         self.nat_public_ips = made.nat_public_ips
+        self.nat_gateway_ids = made.nat_gateway_ids
         self.register_outputs(
             {
                 "vpc_id": self.vpc_id,
@@ -327,6 +336,7 @@ class Network(pulumi.ComponentResource):
                 "private_subnet_ids": self.private_subnet_ids,
                 "intra_subnet_ids": self.intra_subnet_ids,
                 "nat_public_ips": self.nat_public_ips,
+                "nat_gateway_ids": self.nat_gateway_ids,
             }
         )
 
@@ -341,6 +351,7 @@ class _Made:
     private_subnet_ids: pulumi.Output[Sequence[str]]
     intra_subnet_ids: pulumi.Output[Sequence[str]]
     nat_public_ips: pulumi.Output[Sequence[str]]
+    nat_gateway_ids: pulumi.Output[Mapping[str, str]]
 
 
 class _Build(Build[NetworkArgs]):
@@ -384,6 +395,7 @@ def _adopt(build: _Build, existing: ExistingNetwork) -> _Made:
         private_subnet_ids=_all(private),
         intra_subnet_ids=_all(existing.intra_subnet_ids or private),
         nat_public_ips=_all(()),
+        nat_gateway_ids=pulumi.Output.from_input({}),
     )
 
 
@@ -394,7 +406,7 @@ def _create(build: _Build) -> _Made:
     public = _subnets(build, vpc, "public", blocks) if build.args.public_subnets else NO_SUBNETS
     private = _subnets(build, vpc, "private", blocks)
     intra = _subnets(build, vpc, "intra", blocks)
-    nat_public_ips = _ways_out(build, vpc, public, private)
+    nats = _ways_out(build, vpc, public, private)
     _gateway_endpoints(build, vpc, [*private.route_table_ids, *intra.route_table_ids])
     _interface_endpoints(build, vpc, intra)
     _flow_logs(build, vpc, build.args.flow_logs or NetworkFlowLogs())
@@ -404,7 +416,8 @@ def _create(build: _Build) -> _Made:
         public_subnet_ids=_all(public.ids),
         private_subnet_ids=_all(private.ids),
         intra_subnet_ids=_all(intra.ids),
-        nat_public_ips=_all(nat_public_ips),
+        nat_public_ips=_all([nat.public_ip for nat in nats.values()]),
+        nat_gateway_ids=pulumi.Output.all(**{zone: nat.id for zone, nat in nats.items()}),
     )
 
 
@@ -467,10 +480,10 @@ def _discovery_tags(kind: str, cluster_name: Optional[str]) -> dict[str, str]:
     return {**role, **nodes}
 
 
-def _ways_out(build: _Build, vpc: aws.ec2.Vpc, public: _Subnets, private: _Subnets) -> Sequence[pulumi.Output[str]]:
-    """Routes to the internet, and the addresses under which it sees the private subnets."""
+def _ways_out(build: _Build, vpc: aws.ec2.Vpc, public: _Subnets, private: _Subnets) -> Mapping[str, aws.ec2.NatGateway]:
+    """Routes to the internet; the NAT gateways on them, by zone."""
     if not public.ids:
-        return ()
+        return {}
     gateway = aws.ec2.InternetGateway(
         f"{build.name}-internet", vpc_id=vpc.id, tags=build.tags("internet"), opts=build.inside
     )
@@ -481,20 +494,19 @@ def _ways_out(build: _Build, vpc: aws.ec2.Vpc, public: _Subnets, private: _Subne
         gateway_id=gateway.id,
         opts=build.inside,
     )
-    zones = {NatMode.NONE: [], NatMode.SINGLE: build.zones[:1], NatMode.PER_ZONE: build.zones}
-    nats = [
-        _nat(build, zone, subnet_id, gateway)
-        for zone, subnet_id in zip(zones[build.args.nat or NatMode.SINGLE], public.ids, strict=False)
-    ]
-    for at, zone in enumerate(build.zones if nats else ()):
+    nats = {
+        zone: _nat(build, zone, subnet_id, gateway)
+        for zone, subnet_id in zip(build.args.nat_zones, public.ids, strict=False)
+    }
+    for zone, table_id in zip(build.zones if nats else (), private.route_table_ids, strict=False):
         aws.ec2.Route(
             f"{build.name}-private-{zone}",
-            route_table_id=private.route_table_ids[at],
+            route_table_id=table_id,
             destination_cidr_block=INTERNET,
-            nat_gateway_id=nats[at % len(nats)].id,
+            nat_gateway_id=nats.get(zone, next(iter(nats.values()))).id,
             opts=build.inside,
         )
-    return [nat.public_ip for nat in nats]
+    return nats
 
 
 def _nat(

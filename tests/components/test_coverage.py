@@ -1,7 +1,6 @@
 """Holds that every promised clause has a test of its own, and keeps `COVERAGE.md` current."""
 
 import ast
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,12 +89,6 @@ def rendered() -> str:
             rows.append(f"| {clause.partition('.')[0]}: {text} | | | | left out: {LEFT_OUT[clause]} |")
     head = ["# What is promised, and what holds it", "", "Written by `pytest --update-golden` from the tests.", ""]
     return "\n".join([*head, *rows, ""])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _components() -> None:
-    for name in ("cluster", "feature_store", "hardened_bucket", "network", "workload_role"):
-        importlib.import_module(f"mlplatform.{name}")
 
 
 def test_every_mark_names_a_clause() -> None:

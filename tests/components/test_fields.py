@@ -3,6 +3,7 @@
 import copy
 import functools
 import importlib
+import itertools
 import json
 import pkgutil
 from collections.abc import Iterator, Mapping
@@ -65,11 +66,10 @@ def sub_models(annotation: Any) -> Iterator[type[Args]]:
 def without_keys(path: str, fields: set[str]) -> str:
     """A dotted path of an example without the numbers and keys of its lists and mappings."""
     parts = path.split(".")
-    for at in range(len(parts)):
-        for skip in (at, at + 1):
-            shorter = ".".join(parts[:skip] + parts[skip + 1 :])
-            if shorter in fields:
-                return shorter
+    for removed in (1, 2):
+        for kept in itertools.combinations(parts, max(len(parts) - removed, 0)):
+            if ".".join(kept) in fields:
+                return ".".join(kept)
     return path
 
 

@@ -144,6 +144,22 @@ def test_uploads_that_name_another_encryption_or_key_are_denied(smallest: Record
         assert denied[sid]["Resource"] == [f"{arn}/*"]
 
 
+def test_what_is_there_is_not_written_again_where_asked_for(smallest: Recorded) -> None:
+    def policy(graph: Recorded) -> dict[str, dict[str, Any]]:
+        return by_sid(graph.statements(POLICY, "x-policy"))
+
+    written_once = policy(graph_of({**SMALLEST, "write_once": True}))
+    assert written_once["DenyOverwrite"] == {
+        "Sid": "DenyOverwrite",
+        "Effect": "Deny",
+        "Principal": {"AWS": ["*"]},
+        "Action": ["s3:PutObject"],
+        "Resource": written_once["DenyOldTls"]["Resource"][1:],
+        "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+    }
+    assert set(written_once) - set(policy(smallest)) == {"DenyOverwrite"}
+
+
 # --- versions and their end
 
 

@@ -224,6 +224,8 @@ def test_private_subnets_leave_by_nat(nat: str, zones: list[str], by_zone: dict[
             "destinationCidrBlock": "0.0.0.0/0",
             "natGatewayId": id_of(graph, NAT, f"x-nat-{nat_zone}"),
         }
+    ids = {zone: id_of(graph, NAT, f"x-nat-{zone}") for zone in zones}
+    assert graph.one(COMPONENT)["outputs"]["nat_gateway_ids"] == ids
 
 
 @covers("network.nat", field="NetworkArgs.nat", ends_in="aws:ec2/natGateway:NatGateway")
@@ -490,6 +492,7 @@ def test_adopted_network_is_taken_as_it_is(adopted: Recorded) -> None:
         "private_subnet_ids": ["subnet-0000000000000002a", "subnet-0000000000000002b"],
         "intra_subnet_ids": ["subnet-0000000000000003a", "subnet-0000000000000003b"],
         "nat_public_ips": [],
+        "nat_gateway_ids": {},
     }
 
 

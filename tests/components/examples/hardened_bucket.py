@@ -31,6 +31,7 @@ CHANGES: dict[str, object] = {
     "replication.destination_bucket_arn": "arn:aws:s3:::copies",
     "replication.destination_kms_key_arn": f"{COPY_KEY[:-1]}9",
     "replication.delete_markers": True,
+    "write_once": True,
     "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/boundary",
     "deletion_protection": False,
     "force_destroy": True,

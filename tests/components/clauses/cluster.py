@@ -1,0 +1,27 @@
+"""What cluster promises, clause by clause."""
+
+CLAUSES = {
+    "cluster.version": "EKS 1.35",
+    "cluster.name": "plain required name",
+    "cluster.deployers": "deployer_arns with an access entry each",
+    "cluster.private-endpoint": "private endpoint by default",
+    "cluster.public-cidrs": "public only with explicit CIDRs",
+    "cluster.secrets-kms": "KMS secrets encryption",
+    "cluster.kms-rotation": "with rotation",
+    "cluster.logs": "all five control-plane logs",
+    "cluster.log-group": "into a pre-created encrypted log group with retention",
+    "cluster.access-entries": "access entries (no aws-auth)",
+    "cluster.pod-identity": "Pod Identity agent",
+    "cluster.addons-pinned": "pinned add-ons",
+    "cluster.cni": "CNI with network policy and prefix delegation",
+    "cluster.nodes": "a small system node group of at least two nodes in two zones",
+    "cluster.nodes-encrypted": "encrypted",
+    "cluster.imds": "IMDSv2 and hop limit 1",
+    "cluster.karpenter-controller": "Karpenter's controller role",
+    "cluster.karpenter-node": "Karpenter's node role",
+    "cluster.interruption-queue": "its interruption queue",
+    "cluster.interruption-rules": "with its event rules",
+    "cluster.deletion-protection": "deletion protection",
+    "cluster.kubernetes-provider": "one Kubernetes provider with cluster_identifier",
+    "cluster.adoption": "or adoption of an existing cluster",
+}
