@@ -1,0 +1,1 @@
+"""Jobs that run inside the platform; nothing here knows Pulumi. Their needs are the extra `runtime`."""

@@ -1,0 +1,48 @@
+"""Whom the pods of teams and of dispatchers reach, and who reaches them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mlplatform.facts.cidr import PRIVATE_RANGES
+from mlplatform.facts.egress import ToCidr, ToPods, egress
+from mlplatform.facts.labels import NAMESPACE_NAME
+from mlplatform.training_queue.args import QueueDestination, TrainingQueueArgs
+
+HTTPS: Final = (443,)
+SERVICE_RANGES: Final = ("10.100.0.0/16", "172.20.0.0/16")
+"""Ranges of which EKS takes one where none is given (Amazon EKS API Reference, KubernetesNetworkConfigRequest)."""
+CLOSED_RANGES: Final = (*map(str, PRIVATE_RANGES), "169.254.0.0/16")
+"""Ranges that are never on the internet, link-local ones included (RFC 3927): the instance's metadata are there."""
+_NEIGHBOURS: Final[Mapping[str, object]] = {"podSelector": {}}
+"""Pods of the policy's own namespace."""
+
+
+def of_dispatchers(args: TrainingQueueArgs) -> dict[str, object]:
+    """The egress policy of dispatchers: the API server, SQS and KMS."""
+    return egress({}, to=_common(args))
+
+
+def of_teams(args: TrainingQueueArgs) -> dict[str, object]:
+    """The egress policy of a team's pods: AWS, the API server, what is named, and each other."""
+    policy: dict[str, Any] = egress({}, to=[*_common(args), *map(_destination, args.destinations or ())])
+    # Ranks of distributed training agree on ports as they start, so between them every port is open.
+    return {**policy, "egress": [*policy["egress"], {"to": [_NEIGHBOURS]}]}
+
+
+def among_neighbours() -> dict[str, object]:
+    """The ingress policy of a team's pods: only those of their own namespace reach them, on every port."""
+    return {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [_NEIGHBOURS]}]}
+
+
+def _common(args: TrainingQueueArgs) -> Sequence[ToCidr]:
+    # The VPC CNI sees a Service's address before it is translated, so that the API server needs both: the range of
+    # services, where pods find it, and the VPC's, where it is.
+    services = SERVICE_RANGES if args.service_cidr is None else (args.service_cidr,)
+    public = [ToCidr("0.0.0.0/0", HTTPS, CLOSED_RANGES)] if args.public_https else []
+    return [*(ToCidr(cidr, HTTPS) for cidr in (args.vpc_cidr, *services)), *public]
+
+
+def _destination(given: QueueDestination) -> ToCidr | ToPods:
+    if given.cidr is not None:
+        return ToCidr(given.cidr, given.ports)
+    return ToPods(given.pod_labels or {}, {NAMESPACE_NAME: str(given.namespace)}, given.ports)
