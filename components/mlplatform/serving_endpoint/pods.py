@@ -1,0 +1,227 @@
+"""What the pods of both Kubernetes kinds have in common, as parts of a PodSpec in the API's own spelling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import pulumi
+
+from mlplatform.args import In
+from mlplatform.facts import request_log
+from mlplatform.facts.labels import COMPONENT, DOMAIN
+from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.objects import Objects
+from mlplatform.serving_endpoint.access import MODEL_URI, ModelSource
+from mlplatform.serving_endpoint.args import (
+    VERSION_VARIABLE,
+    WRITER_PORT,
+    ServingEndpointArgs,
+    ServingResources,
+)
+from mlplatform.serving_endpoint.rollout import VERSION
+
+STABLE: Final = "stable"
+CANARY: Final = "canary"
+TRACK: Final = f"{DOMAIN}/track"
+"""On a pod: `stable` or `canary`."""
+SERVICE_ACCOUNT: Final = "model-server"
+"""Service account of an endpoint's pods, in the endpoint's own namespace."""
+DRAIN_SECONDS: Final = 15
+"""Seconds that a server goes on after it was told to end: Envoy learns of it later than the server does."""
+PROBE_SECONDS: Final = 10
+STRATEGY: Final = MappingProxyType(
+    {"type": "RollingUpdate", "rollingUpdate": MappingProxyType({"maxSurge": 1, "maxUnavailable": 0})}
+)
+"""Of an update: one replica more than wanted, never one less."""
+UPSTREAM: Final = "REQUEST_LOG_UPSTREAM"
+"""Environment variable of the request log's sidecar: where it passes requests on to."""
+PORT: Final = "REQUEST_LOG_PORT"
+"""Environment variable of the request log's sidecar: where it listens."""
+WRITER: Final[Mapping[str, str]] = MappingProxyType({"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "1Gi"})
+"""What the request log's sidecar has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An endpoint on Kubernetes under construction."""
+
+    name: str
+    """Name of the endpoint."""
+    args: ServingEndpointArgs
+    """What it was asked to be."""
+    objects: Objects
+    """Maker of its objects."""
+    namespace: pulumi.Output[str]
+    """Its namespace, known when that exists."""
+    models: Mapping[str, ModelSource]
+    """The model of each track."""
+    ready: pulumi.ResourceOptions
+    """Options of objects that make pods: after access and network policies."""
+
+    @property
+    def namespace_name(self) -> str:
+        """Name of its namespace, known at once."""
+        return self.args.namespace or self.name
+
+
+def labels(name: str, track: str) -> dict[str, str]:
+    """Labels of the pods of one track."""
+    return {COMPONENT: name, TRACK: track}
+
+
+def annotations(serving: Serving, track: str) -> dict[str, str]:
+    """Annotations of the pods of one track: which version they serve."""
+    return {VERSION: serving.models[track].version}
+
+
+def pod(serving: Serving, track: str, *, user: In[int] | None) -> dict[str, Any]:
+    """The parts of a PodSpec beside its containers."""
+    args = serving.args
+    return {
+        "serviceAccountName": SERVICE_ACCOUNT,
+        # Pod Identity brings a token of its own; the one for the API server is nobody's business here.
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {**pod_security(), **dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user)},
+        "terminationGracePeriodSeconds": pulumi.Output.from_input(args.timeout_seconds).apply(_grace),
+        # Preferred only: a replica in the same zone serves, one that waits for another zone does not.
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels(serving.name, track)},
+            }
+            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        ],
+        "volumes": _volumes(args),
+        **_placement(args),
+    }
+
+
+def server(args: ServingEndpointArgs, *, port: In[int], live: object, ready: object, read_only: bool) -> dict[str, Any]:
+    """The parts of the server's container that do not depend on its image."""
+    resources = args.resources or ServingResources()
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - a volume of the pod's own
+    if resources.gpus:
+        mounts.append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108 - likewise
+    return {
+        "resources": _resources(args),
+        "securityContext": container_security(read_only=read_only),
+        "volumeMounts": mounts,
+        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+        "startupProbe": {
+            **_http(live, port, seconds=PROBE_SECONDS),
+            "failureThreshold": -(-(args.startup_seconds or 0) // PROBE_SECONDS),
+        },
+        "readinessProbe": {**_http(ready, port, seconds=5), "failureThreshold": 3},
+        # A busy server is slow, not dead: a minute without any answer.
+        "livenessProbe": {**_http(live, port, seconds=PROBE_SECONDS), "failureThreshold": 6},
+    }
+
+
+def writer(serving: Serving, track: str, name: str, *, upstream: In[int]) -> dict[str, Any]:
+    """The request log's sidecar: requests come to it, and it passes them on to the server."""
+    log = serving.args.request_log
+    if log is None:
+        raise ValueError(f"{serving.name} has no request log")
+    variables = request_log.env(
+        bucket=serving.args.feature_bucket_name,
+        endpoint=serving.name,
+        model=serving.models[track].name,
+        version=f"$({VERSION_VARIABLE})",
+        sample_percent=log.sample_percent,
+    )
+    variables[UPSTREAM] = pulumi.Output.format("http://127.0.0.1:{0}", upstream)
+    variables[PORT] = WRITER_PORT
+    listening: dict[str, Any] = {"tcpSocket": {"port": WRITER_PORT}}
+    return {
+        "name": name,
+        "image": log.image,
+        "ports": [{"name": "http-log", "containerPort": WRITER_PORT, "protocol": "TCP"}],
+        "env": environment(variables),
+        "resources": {"requests": dict(WRITER), "limits": dict(WRITER)},
+        "securityContext": container_security(),
+        "volumeMounts": [{"name": "log", "mountPath": "/tmp"}],  # noqa: S108 - a volume of the pod's own
+        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+        "readinessProbe": {**listening, "periodSeconds": 5},
+        "livenessProbe": {**listening, "periodSeconds": PROBE_SECONDS, "failureThreshold": 6},
+    }
+
+
+def model_uri(serving: Serving, track: str) -> dict[str, object]:
+    """The variable that tells a server where the version lies that its pod's annotation names."""
+    model = serving.models[track]
+    return {MODEL_URI: pulumi.Output.concat("s3://", model.bucket, f"/{model.name}/$({VERSION_VARIABLE})/")}
+
+
+def environment(values: Mapping[str, object]) -> list[dict[str, object]]:
+    """Environment variables of a container, after the version, which they may refer to."""
+    version = {"fieldRef": {"fieldPath": f"metadata.annotations['{VERSION}']"}}
+    return [
+        {"name": VERSION_VARIABLE, "valueFrom": version},
+        *({"name": name, "value": _text(value)} for name, value in values.items()),
+    ]
+
+
+def entry(args: ServingEndpointArgs, port: In[int]) -> In[int]:
+    """The port that requests come to: the request log's sidecar, or the server itself."""
+    return WRITER_PORT if args.request_log else port
+
+
+def _text(value: object) -> object:
+    """A value as variables have it: text."""
+    return value if isinstance(value, str) else pulumi.Output.from_input(value).apply(str)
+
+
+def _grace(timeout: int | None) -> int:
+    return (timeout or 0) + 2 * DRAIN_SECONDS
+
+
+def _http(path: object, port: In[int], *, seconds: int) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": port}, "periodSeconds": seconds, "timeoutSeconds": seconds // 2}
+
+
+def _resources(args: ServingEndpointArgs) -> dict[str, Any]:
+    resources = args.resources or ServingResources()
+    amounts: dict[str, Any] = {
+        "cpu": resources.cpu,
+        "memory": resources.memory,
+        "ephemeral-storage": resources.disk,
+    }
+    if resources.gpus and args.gpu_resource:
+        amounts[args.gpu_resource] = str(resources.gpus)
+    return {"requests": amounts, "limits": dict(amounts)}
+
+
+def _volumes(args: ServingEndpointArgs) -> list[dict[str, Any]]:
+    resources = args.resources or ServingResources()
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
+    if resources.gpus:
+        volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": resources.shared_memory}})
+    if args.request_log:
+        volumes.append({"name": "log", "emptyDir": {}})
+    return volumes
+
+
+def _placement(args: ServingEndpointArgs) -> dict[str, Any]:
+    """Nodes of any tier of the pool; which tier comes first is the pool's affair."""
+    if not args.tiers:
+        return {}
+    terms = [
+        {
+            "matchExpressions": [
+                {"key": key, "operator": "In", "values": [value]} for key, value in sorted(tier.node_labels.items())
+            ]
+        }
+        for tier in args.tiers
+    ]
+    tolerations: list[dict[str, Any]] = []
+    for tier in args.tiers:
+        for toleration in tier.tolerations or ():
+            wanted = toleration.model_dump(exclude_none=True)
+            if wanted not in tolerations:
+                tolerations.append(wanted)
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    return {"affinity": affinity, **({"tolerations": tolerations} if tolerations else {})}
