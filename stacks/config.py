@@ -2,13 +2,35 @@
 
 import json
 import re
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import ClassVar, Optional, Self
 
 import pulumi
 from pulumi.runtime.config import CONFIG
 from pydantic import model_validator
 
-from mlplatform import Args, ClusterSettings, FeatureStoreSettings, NatMode, NetworkSettings, checked, matching
+from mlplatform import (
+    Addon,
+    AddonsGpu,
+    AddonsKarpenter,
+    AddonsSettings,
+    Args,
+    ClusterSettings,
+    FeatureStoreSettings,
+    GpuNodePoolSettings,
+    GpuSoftware,
+    In,
+    ModelStoreArgs,
+    MonitoringStackSettings,
+    NatMode,
+    NetworkSettings,
+    Purpose,
+    ServingEndpointSettings,
+    ServingGateway,
+    TrainingQueueSettings,
+    checked,
+    matching,
+)
 
 PROJECT = "mlplatform"
 """The project's name, which is the namespace of its configuration."""
@@ -38,6 +60,18 @@ class EnvironmentConfig(Args):
     """The EKS cluster, or the existing one that is adopted."""
     features: FeatureStoreSettings
     """Offline and online storage of features."""
+    models: ModelStoreArgs = ModelStoreArgs()
+    """Where promoted models lie."""
+    addons: AddonsSettings
+    """The cluster's controllers and the software of its GPUs."""
+    pools: Mapping[str, GpuNodePoolSettings]
+    """Node pools, by name; one at least is for services, since controllers run there."""
+    queue: TrainingQueueSettings
+    """Who trains, and how jobs come in. Its quotas are those of the pools for training and notebooks."""
+    endpoints: Mapping[str, ServingEndpointSettings]
+    """Serving endpoints, by name."""
+    monitoring: MonitoringStackSettings
+    """Prometheus, alerts and alarms."""
 
     _account = checked(matching(r"\d{12}", "an AWS account id of twelve digits, quoted"), "account_id")
     _region = checked(matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as eu-west-1"), "region")
@@ -49,6 +83,47 @@ class EnvironmentConfig(Args):
             raise ValueError(
                 f"network.zones has {', '.join(foreign)} and region is {self.region}; "
                 f"allowed are zones of that region, such as {self.region}a"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _controllers_have_nodes(self) -> Self:
+        if not any(pool.purpose is Purpose.SERVICES for pool in self.pools.values()):
+            raise ValueError(
+                f"pools are {', '.join(self.pools) or 'none'}, and none is for services: controllers would find no "
+                "node; add one with purpose services"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _controllers_that_others_build_on(self) -> Self:
+        needed = (Addon.EBS_CSI, Addon.EXTERNAL_SECRETS, Addon.KEDA)
+        missing = [addon.value for addon in needed if not self.addons.has(addon)]
+        if missing:
+            raise ValueError(
+                f"addons.without names {', '.join(missing)}: queue and monitoring take storage class, secret store and "
+                "KEDA's role from the add-ons; leave them in, or compose the components in a program of your own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _images_come_from_somewhere(self) -> Self:
+        closed = self.network.existing is None and self.network.nat is NatMode.NONE
+        pulling = [name for name in ("addons", "monitoring") if getattr(self, name).image_registry is None]
+        if closed and pulling:
+            raise ValueError(
+                f"network.nat is none and {' and '.join(pulling)} without image_registry: no image could be pulled "
+                "from public registries; set image_registry to a mirror, or nat to single"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _partitions_have_their_manager(self) -> Self:
+        parted = [name for name, pool in self.pools.items() if pool.sharing and pool.sharing.mig_profile]
+        if parted and self.gpu.software is not GpuSoftware.OPERATOR:
+            raise ValueError(
+                f"pools.{parted[0]}.sharing.mig_profile and addons.gpu.software {self.gpu.software}: nothing would "
+                "part its GPUs; allowed is operator, which brings the MIG manager; set it, or share by time_slices"
             )
         return self
 
@@ -68,8 +143,44 @@ class EnvironmentConfig(Args):
             (own and not network.deletion_protection, "network.deletion_protection is false: set true"),
             (bool(self.cluster.public_access_cidrs), "cluster.public_access_cidrs is set: leave it out"),
             (not self.cluster.deletion_protection, "cluster.deletion_protection is false: set true"),
-            (not self.features.deletion_protection, "features.deletion_protection is false: set true"),
+            *(
+                (not getattr(self, part).deletion_protection, f"{part}.deletion_protection is false: set true")
+                for part in ("features", "models", "queue", "monitoring")
+            ),
         ]
+
+    @property
+    def domain(self) -> Optional[In[str]]:
+        """Domain of the endpoints on Kubernetes."""
+        return self.addons.kserve.domain if self.addons.kserve else None
+
+    @property
+    def gateway(self) -> ServingGateway:
+        """The Gateway through which requests to endpoints come."""
+        given = self.addons.gateway
+        return ServingGateway(tls=given is not None and given.certificate_arn is not None)
+
+    @property
+    def gpu(self) -> AddonsGpu:
+        """Software of GPUs, with what the pools share them by, and with EFA where a pool has it."""
+        given = self.addons.gpu or AddonsGpu()
+        shares = {pool.sharing.time_slices for pool in self.pools.values() if pool.sharing and pool.sharing.time_slices}
+        adapters = any(pool.efa for pool in self.pools.values())
+        return AddonsGpu.of(
+            given, time_slices=sorted(shares | set(given.time_slices or ())), efa=bool(given.efa or adapters)
+        )
+
+    @property
+    def karpenter(self) -> AddonsKarpenter:
+        """How Karpenter works: with NodeOverlays where a pool shares GPUs, alone where the VPC has no way out."""
+        given = self.addons.karpenter or AddonsKarpenter()
+        shared = any(pool.sharing is not None and pool.karpenter is not None for pool in self.pools.values())
+        closed = self.network.existing is None and self.network.nat is NatMode.NONE
+        return AddonsKarpenter.of(
+            given,
+            node_overlays=bool(given.node_overlays or shared),
+            isolated_vpc=bool(given.isolated_vpc or closed),
+        )
 
     @property
     def tags(self) -> dict[str, str]:

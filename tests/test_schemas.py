@@ -12,8 +12,8 @@ from recorded import ROOT
 from schemas import NoDefinition, problems
 
 NOWHERE = Path("nowhere")
-OBJECTS = {"dev": 0, "staging": 0, "prod": 0}
-"""Kubernetes objects of each environment: none as long as no component makes one."""
+OBJECTS = {"dev": 76, "staging": 106, "prod": 121}
+"""Kubernetes objects of each environment; every kind of them has a definition."""
 SPECS = {
     "deny": default_deny(),
     "egress": egress({"app": "trainer"}, to=[ToCidr("10.0.0.0/16", [443]), ToPods({"app": "mlflow"}, ports=[5000])]),

@@ -86,6 +86,7 @@ def test_environments_are_distinct() -> None:
 def test_production_protects_what_holds_data_and_nothing_beside_it() -> None:
     protected = {node["type"] for node in golden("prod").resources if node["options"].get("protect")}
     assert protected == {
+        "aws:amp/workspace:Workspace",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:dynamodb/table:Table",
         "aws:eks/cluster:Cluster",
@@ -93,6 +94,7 @@ def test_production_protects_what_holds_data_and_nothing_beside_it() -> None:
         "aws:kms/alias:Alias",
         "aws:kms/key:Key",
         "aws:s3/bucket:Bucket",
+        "aws:sqs/queue:Queue",
     }
     assert not [node for node in golden("dev").resources if node["options"].get("protect")]
 

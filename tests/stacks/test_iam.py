@@ -23,6 +23,14 @@ MEANT_OF_TYPE = {
     "aws:s3/bucketPolicy:BucketPolicy": {"UNKNOWN_CONDITION_FOR_ACTION", "MISMATCHED_TYPE"},
 }
 MEANT_OF_NAME = {
+    # Describing and most making have no resource to name; an action and a condition are newer than the linter.
+    "addons-load-balancer-controller-load-balancers": {
+        "RESOURCE_STAR",
+        "UNKNOWN_ACTION",
+        "UNKNOWN_CONDITION_FOR_ACTION",
+    },
+    # The linter's form of a workspace's ARN lacks the workspace.
+    "monitoring-prometheus-write": {"RESOURCE_MISMATCH"},
     # Launching names many kinds of resource: Karpenter's template has a statement for each group of them.
     "cluster-karpenter-node-lifecycle": {"RESOURCE_MISMATCH"},
     # AWS's public parameters have no account in their ARN.

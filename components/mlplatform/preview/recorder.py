@@ -387,11 +387,16 @@ def _known_text(value: Json) -> Optional[str]:
     return value if isinstance(value, str) and not is_unknown(value) else None
 
 
+def _tail(inputs: Object) -> str:
+    """What the AWS provider ends a generated name with: queues and topics that keep an order must have it."""
+    return ".fifo" if inputs.get("fifoQueue") or inputs.get("fifoTopic") else ""
+
+
 def _aws_identity(subject: Subject) -> Identity:
     form = FORMS.get(subject.token.partition(":")[2], Form("{kind}-{hex}"))
     fields = fields_of(subject.token)
     prefix = _known_text(subject.inputs.get(f"{form.name}Prefix"))
-    generated = generated_name(prefix.rstrip("-") if prefix else subject.name, subject.urn)
+    generated = generated_name(prefix.rstrip("-") if prefix else subject.name, subject.urn) + _tail(subject.inputs)
     name = _known_text(subject.inputs.get(form.name)) or generated
     words = _words(subject.token, name, subject.urn, subject.place)
     words["id"] = form.id.format_map({**words, "arn": ""})

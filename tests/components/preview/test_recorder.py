@@ -42,6 +42,11 @@ def test_urns_carry_the_chain_of_parents_without_the_stack() -> None:
             "arn:aws:iam::123456789012:role/r-[0-9a-f]{7}",
         ),
         (lambda: aws.sns.Topic("t"), "arn:aws:sns:.*", "arn:aws:sns:us-east-1:123456789012:t-[0-9a-f]{7}"),
+        (
+            lambda: aws.sqs.Queue("q", fifo_queue=True),
+            r"https://sqs.us-east-1.amazonaws.com/123456789012/q-[0-9a-f]{7}\.fifo",
+            r"arn:aws:sqs:us-east-1:123456789012:q-[0-9a-f]{7}\.fifo",
+        ),
         (lambda: aws.kms.Key("k"), "[0-9a-f-]{36}", "arn:aws:kms:us-east-1:123456789012:key/[0-9a-f-]{36}"),
         (lambda: aws.ec2.Vpc("v"), "vpc-[0-9a-f]{17}", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-[0-9a-f]{17}"),
         (
