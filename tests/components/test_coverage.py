@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from clauses import CLAUSES, LEFT_OUT
 from pydantic_core import PydanticUndefined
+from test_invariants import all_args
 
 from mlplatform.args import Args
 from recorded import ROOT
@@ -40,7 +41,7 @@ def marks() -> Iterator[Mark]:
 def default_of(field: str) -> str:
     """The default of `ClassArgs.path`, following sub-models; `required` where there is none."""
     owner_name, *path = field.split(".")
-    owner = next(cls for cls in subclasses(Args) if cls.__name__ == owner_name)
+    owner = next(cls for cls in all_args() if cls.__name__ == owner_name)
     for at, name in enumerate(path):
         info = owner.model_fields[name]
         if at == len(path) - 1:
@@ -57,12 +58,6 @@ def described(info: object) -> str:
     if isinstance(default, Args):
         return "see its fields"
     return f"`{getattr(default, 'value', default)!r}`"
-
-
-def subclasses(cls: type) -> Iterator[type]:
-    for sub in cls.__subclasses__():
-        yield sub
-        yield from subclasses(sub)
 
 
 def models_in(annotation: object) -> Iterator[type]:
