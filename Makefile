@@ -30,8 +30,9 @@ check: $(READY)  ## Lint, format, types and layers
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
 
-benchmark: $(READY)  ## Measure how the preview's time grows with a program
+benchmark: $(READY)  ## Measure how times grow with a program: preview, policies
 	@$(BIN)/python benchmarks/preview.py
+	@$(BIN)/python benchmarks/policies.py
 
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

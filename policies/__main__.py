@@ -2,7 +2,9 @@
 
 from pulumi_policy import PolicyPack
 
-from catalogue import RULES, policy
+from catalogue import RULES
+from exceptions import Exceptions
+from pack import policies
 
 if __name__ == "__main__":
-    PolicyPack(name="mlplatform", policies=[policy(rule) for rule in RULES])
+    PolicyPack(name="mlplatform", policies=policies(RULES, Exceptions.of()))

@@ -27,7 +27,7 @@ def preview(stack: str, *options: str, project: Path = ROOT, **environment: str)
 
 def clone(folder: Path) -> Path:
     """The project's files at another place, with this environment's packages."""
-    for name in ("components", "stacks"):
+    for name in ("components", "policies", "stacks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Pulumi.yaml", folder)
     (folder / ".venv").symlink_to(sys.prefix, target_is_directory=True)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlplatform.preview import manifests as files
-from mlplatform.preview import report
+from mlplatform.preview import policies, report, sarif
 from mlplatform.preview.errors import BadInput
 from mlplatform.preview.graph import Graph
-from mlplatform.preview.project import load_project, load_stack
+from mlplatform.preview.project import Project, load_project, load_stack
 from mlplatform.preview.run import run
 from mlplatform.preview.yamlfile import read_items
 
-FAILED, REFUSED = 1, 2
+FAILED, REFUSED, FORBIDDEN = 1, 2, 3
+"""Exit codes: the program failed, bad input, mandatory findings of a policy."""
 
 PREVIEW_EXAMPLES = """\
 examples:
@@ -26,9 +28,11 @@ examples:
   mlplatform preview dev --strict-unknowns           nothing known that the engine would not know
   mlplatform preview dev --answers lookups.yaml      results of lookups that nothing offline can answer
   mlplatform preview --project ../their-project
+  mlplatform preview prod --policy-pack ../rules     any Pulumi policy pack in Python
+  mlplatform preview prod --format sarif --out findings.sarif
 
-The report goes to stdout (or --out), all that the program prints to stderr.
-exit codes: 1 the program failed; 2 bad input; 0 otherwise
+The report goes to stdout (or --out), all that the program and policies print to stderr.
+exit codes: 1 the program failed; 2 bad input; 3 mandatory findings of a policy; 0 otherwise
 """
 MANIFESTS_EXAMPLES = """\
 examples:
@@ -44,12 +48,38 @@ def configure_preview(parser: argparse.ArgumentParser) -> None:
     parser.description = "Runs a stack's program offline and shows what it creates."
     parser.epilog = PREVIEW_EXAMPLES
     _add_common(parser)
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people (default), or json")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "sarif"),
+        default="text",
+        help="text for people (default), json, or sarif: the findings alone, for code scanning",
+    )
     parser.add_argument(
         "--strict-unknowns", action="store_true", help="no placeholders: unknown is what the engine knows not"
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="write the report to a file instead of stdout")
+    _add_policies(parser)
     parser.set_defaults(run=preview)
+
+
+def _add_policies(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--policy-pack",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help=f"a Pulumi policy pack to run; repeatable; default: {policies.OWN_PACK}/ of the project, where it has one",
+    )
+    parser.add_argument(
+        "--policy-config",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="the pack's configuration as JSON; repeatable, in the packs' order; default: its config.STACK.json",
+    )
+    parser.add_argument("--no-policies", action="store_true", help="run no policy pack")
 
 
 def configure_manifests(parser: argparse.ArgumentParser) -> None:
@@ -80,16 +110,26 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def preview(arguments: argparse.Namespace) -> int:
     """Prints the report of a stack and returns the exit code."""
-    graph = recorded(arguments)
+    if arguments.no_policies and (arguments.policy_pack or arguments.policy_config or arguments.format == "sarif"):
+        raise BadInput(
+            "--no-policies leaves nothing for --policy-pack, --policy-config or --format sarif; take one out"
+        )
+    project = load_project(arguments.project)
+    graph = recorded(arguments, project)
     code = complain(graph)
-    if code == 0:
-        _report(graph, arguments)
-    return code
+    if code:
+        return code
+    given = (arguments.policy_pack, arguments.policy_config)
+    verdicts = () if arguments.no_policies else policies.judged(graph, project, *given)
+    if arguments.format == "sarif" and not verdicts:
+        raise BadInput("--format sarif has only findings, and the project has no policy pack; give a --policy-pack")
+    _report(graph, verdicts, project, arguments)
+    return FORBIDDEN if any(verdict.findings("mandatory") for verdict in verdicts) else 0
 
 
 def manifests(arguments: argparse.Namespace) -> int:
     """Writes a stack's Kubernetes objects, says what was written, and returns the exit code."""
-    graph = recorded(arguments)
+    graph = recorded(arguments, load_project(arguments.project))
     code = complain(graph)
     if code == 0:
         with _writing(arguments.out):
@@ -102,9 +142,8 @@ def manifests(arguments: argparse.Namespace) -> int:
     return code
 
 
-def recorded(arguments: argparse.Namespace) -> Graph:
+def recorded(arguments: argparse.Namespace, project: Project) -> Graph:
     """The graph of the stack that the arguments name, however its program ended; raises BadInput."""
-    project = load_project(arguments.project)
     organization, _, stack = (arguments.stack or _only(project.stacks)).rpartition("/")
     stack_config = load_stack(project, stack)
     answers = read_answers(arguments.answers)
@@ -166,16 +205,32 @@ def complain(graph: Graph) -> int:
     return FAILED if graph.status == "failed" else 0
 
 
-def _report(graph: Graph, arguments: argparse.Namespace) -> None:
+def _report(
+    graph: Graph, verdicts: Sequence[policies.Verdict], project: Project, arguments: argparse.Namespace
+) -> None:
+    findings = "\n".join(policies.as_text(graph, verdict) for verdict in verdicts)
     if arguments.out is None and arguments.format == "text" and sys.stdout.isatty():
-        _terminal().show(graph)
+        _terminal().show(graph, findings)
         return
-    text = graph.to_json() if arguments.format == "json" else report.as_text(graph)
+    if arguments.format == "json":
+        text = report.as_json(graph, [verdict.to_document() for verdict in verdicts])
+    elif arguments.format == "sarif":
+        stack_file = Path(os.path.relpath(project.stack_file(graph.stack), project.root)).as_posix()
+        text = sarif.as_sarif(graph, verdicts, stack_file, _in_repository(project))
+    else:
+        text = "\n".join(part for part in (report.as_text(graph), findings) if part)
     if arguments.out is None:
         _print(text)
         return
     with _writing(arguments.out):
         arguments.out.write_text(text, encoding="utf-8")
+
+
+def _in_repository(project: Project) -> str:
+    """Where the project lies below the current directory, which for code scanning is the repository's root."""
+    here = Path.cwd()
+    inside = project.root.relative_to(here).as_posix() if project.root.is_relative_to(here) else "."
+    return "" if inside == "." else f"{inside}/"
 
 
 @contextlib.contextmanager

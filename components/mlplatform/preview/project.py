@@ -92,7 +92,7 @@ def load_project(directory: Path) -> Project:
     """The project of a directory, or of the nearest one above it; raises BadInput for what cannot be used."""
     file = _find_project_file(directory.resolve())
     top = read_items(file)
-    name = _field(file, top, "name", "a name such as `name: my-project`").text()
+    name = required_field(file, top, "name", "a name such as `name: my-project`").text()
     root = file.parent
     stack_dir = top.get("stackConfigDir")
     config = top.get("config")
@@ -105,7 +105,7 @@ def load_project(directory: Path) -> Project:
         name=name,
         file=file,
         program=_program(root, top.get("main")),
-        interpreter=_interpreter(root, _field(file, top, "runtime", "`runtime: python`")),
+        interpreter=interpreter_of(root, required_field(file, top, "runtime", "`runtime: python`")),
         stack_dir=root / stack_dir.text() if stack_dir else root,
         declared=tuple(_declarations(name, config)),
     )
@@ -124,7 +124,8 @@ def _find_project_file(directory: Path) -> Path:
     )
 
 
-def _field(file: Path, top: Mapping[str, Entry], key: str, wanted: str) -> Entry:
+def required_field(file: Path, top: Mapping[str, Entry], key: str, wanted: str) -> Entry:
+    """A field that a file must have; raises BadInput that says what to add."""
     if key not in top:
         raise BadInput(f"{shown_path(file)}: {key} is missing; add {wanted}")
     return top[key]
@@ -141,7 +142,8 @@ def _program(root: Path, main: Entry | None) -> Path:
     return program
 
 
-def _interpreter(root: Path, runtime: Entry) -> Path:
+def interpreter_of(root: Path, runtime: Entry) -> Path:
+    """The Python of a `runtime` entry whose virtual environment is relative to `root`; raises BadInput."""
     fields = {} if isinstance(runtime.value(), str) else runtime.items()
     if fields and "name" not in fields:
         raise runtime.refusal("has no name; write `name: python`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +146,14 @@ def as_text(graph: Graph) -> str:
         for row in rows(graph)
     ]
     return "\n".join([head(graph), "", *lines, *([""] if lines else []), tail(graph), ""])
+
+
+def as_json(graph: Graph, verdicts: Sequence[Mapping[str, Json]]) -> str:
+    """The graph as JSON, with what policy packs say of it under `policies` where any were run."""
+    if not verdicts:
+        return graph.to_json()
+    document = {**json.loads(graph.to_json()), "policies": list(verdicts)}
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 # --- when there is no report -----------------------------------------------------------------------------------------

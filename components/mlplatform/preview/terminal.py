@@ -13,8 +13,8 @@ from mlplatform.preview.graph import Graph
 from mlplatform.preview.report import head, rows, tail
 
 
-def show(graph: Graph) -> None:
-    """Prints the whole report to stdout, coloured unless NO_COLOR is set."""
+def show(graph: Graph, findings: str = "") -> None:
+    """Prints the whole report, and below it the findings of policies, to stdout, coloured unless NO_COLOR is set."""
     top = Tree(Text(head(graph), style="bold"), guide_style="dim")
     branches = [top]
     for row in rows(graph):
@@ -25,6 +25,9 @@ def show(graph: Graph) -> None:
     console.print(top)
     console.print()
     console.print(Text(tail(graph)))
+    if findings:
+        console.print()
+        console.print(Text(findings.rstrip()))
 
 
 @contextlib.contextmanager

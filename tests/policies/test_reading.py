@@ -1,0 +1,115 @@
+"""How rules read: narrowly, and never hiding what is known behind what is not."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
+
+from documents import Statement, statements
+from pods import group_and_kind
+from reading import each, listed, matches_any, plain, quantity, within
+
+
+def test_what_is_not_known_hides_nothing_and_comes_last() -> None:
+    items: Any = unknown_checking_proxy({"list": ["a", UNKNOWN_STRING_VALUE, "b", UNKNOWN_STRING_VALUE]})["list"]
+    found = each(items, lambda item: [item.upper()])
+    assert [next(found), next(found)] == ["A", "B"]
+    with pytest.raises(UnknownValueError) as error:
+        next(found)
+    assert error.value.message == "string value at .list.1 can't be known during preview"
+
+
+def test_items_that_end_in_an_error_are_judged_before_it() -> None:
+    def items() -> Iterator[str]:
+        yield "a"
+        raise LookupError("not known")
+
+    found = each(items(), lambda item: [item, item])
+    assert [next(found), next(found)] == ["a", "a"]
+    with pytest.raises(LookupError, match="not known"):
+        next(found)
+
+
+def test_only_what_is_on_the_path_is_touched() -> None:
+    props: Any = unknown_checking_proxy({"a": {"b": 1, "c": UNKNOWN_STRING_VALUE}, "d": UNKNOWN_STRING_VALUE})
+    assert within(props, "a", "b") == 1
+    assert within(props, "a", "none", "deeper") is None
+    assert within(props, "a", "b", "deeper") is None
+    with pytest.raises(UnknownValueError):
+        within(props, "d", "e")
+
+
+def test_one_value_stands_for_a_list_of_one() -> None:
+    assert listed({"a": "x"}, "a") == ("x",)
+    assert listed({"a": ["x", "y"]}, "a") == ["x", "y"]
+    assert listed({}, "a") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [(8.0, 8), ("8", 8), ("500m", "0.5"), ("1k", 1000), ("2Ki", 2048), ("64Gi", 64 * 1024**3), ("1.5", "1.5")],
+)
+def test_quantity(text: Any, number: Any) -> None:
+    assert quantity(text) == Decimal(number)
+
+
+def test_what_is_no_quantity_is_an_error() -> None:
+    with pytest.raises(ValueError, match="'many' is no quantity"):
+        quantity("many")
+
+
+@pytest.mark.parametrize(("number", "text"), [("8.0", "8"), ("800", "800"), ("0.125", "0.125"), ("1E+2", "100")])
+def test_numbers_are_plain(number: str, text: str) -> None:
+    assert plain(Decimal(number)) == text
+
+
+def test_patterns_match_the_whole_text() -> None:
+    assert matches_any("docker.io/org/app:1", ["docker.io/org/*"])
+    assert not matches_any("evil.io/docker.io/org/app", ["docker.io/org/*"])
+
+
+@pytest.mark.parametrize(
+    ("token", "found"),
+    [
+        ("kubernetes:core/v1:Pod", ("", "Pod")),
+        ("kubernetes:apps/v1:DeploymentPatch", ("apps", "Deployment")),
+        ("kubernetes:serving.kserve.io/v1beta1:InferenceService", ("serving.kserve.io", "InferenceService")),
+    ],
+)
+def test_group_and_kind_of_a_token(token: str, found: tuple[str, str]) -> None:
+    assert group_and_kind(token) == found
+
+
+def one(**parts: Any) -> Statement:
+    (found,) = statements({"Statement": {"Effect": "Allow", **parts}})
+    return found
+
+
+def test_actions_match_as_iam_matches_them() -> None:
+    assert one(Action="S3:get*").can("s3:GetObject")
+    assert not one(Action=["s3:PutObject"]).can("s3:GetObject")
+    assert one(NotAction="iam:*").can("s3:GetObject")
+    assert not one(NotAction=["iam:*", "s3:*"]).can("s3:GetObject")
+
+
+def test_condition_keys_have_no_case() -> None:
+    statement = one(Action="s3:*", Condition={"Bool": {"AWS:securetransport": False}})
+    assert statement.asks("aws:SecureTransport") == ("false",)
+    assert statement.asks("aws:SourceArn") is None
+
+
+def test_public_is_everybody_without_a_condition() -> None:
+    assert one(Principal="*").public
+    assert one(NotPrincipal={"AWS": "1"}).public
+    assert not one(Principal={"Service": "*"}).public
+    assert not one(Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o"}}).public
+    (denied,) = statements('{"Statement": [{"Effect": "Deny", "Principal": "*"}]}')
+    assert not denied.public
+
+
+@pytest.mark.parametrize("document", ["", "[]", "text", 7])
+def test_what_is_no_document_is_an_error(document: Any) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        statements(document)
