@@ -40,6 +40,8 @@ class Statement:
     """Who, by kind (`AWS`, `Service`, `Federated`), in policies of resources and roles; None in those of identities."""
     conditions: Conditions | None = None
     """When; None for always."""
+    not_resources: Sequence[object] = ()
+    """ARNs instead of `resources`: everything but these, in statements that deny only."""
 
     def as_dict(self) -> dict[str, object]:
         """The statement in the policy language; lists stay lists, absent parts are left out."""
@@ -49,6 +51,8 @@ class Statement:
         parts["Action"] = list(self.actions)
         if self.resources:
             parts["Resource"] = list(self.resources)
+        if self.not_resources:
+            parts["NotResource"] = list(self.not_resources)
         if self.conditions:
             parts["Condition"] = {operator: dict(keys) for operator, keys in self.conditions.items()}
         return parts
@@ -82,7 +86,12 @@ def _check(statement: Statement) -> None:
         raise ValueError(f"Sid {sid!r} is not accepted; allowed: letters and digits; fix: take other characters out")
     if not statement.actions:
         raise ValueError(f"statement {sid} has no action; allowed: one or more; fix: leave the statement out instead")
-    if not statement.resources and statement.principals is None:
+    if statement.not_resources and (statement.resources or statement.effect == "Allow"):
+        raise ValueError(
+            f"statement {sid} has not_resources and allows, or has resources too; allowed: a Deny with one of them; "
+            "fix: name what is meant in resources"
+        )
+    if not statement.resources and not statement.not_resources and statement.principals is None:
         raise ValueError(f"statement {sid} has neither resources nor principals; allowed: one of them; fix: add it")
     if statement.effect == "Allow" and not statement.conditions and "*" in (statement.principals or {}).get("AWS", ()):
         raise ValueError(f"statement {sid} allows everyone, always; fix: name principals or add a condition")
