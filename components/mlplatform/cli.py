@@ -33,12 +33,13 @@ examples:
 
 `mlplatform COMMAND --help` tells what a command takes.
 
-exit codes: 1 the program failed; 2 bad input; 3 mandatory findings of a policy; 0 otherwise
+exit codes: 1 the program failed; 2 bad input; 4 a loss that nobody has accepted; 3 mandatory findings of a policy;
+0 otherwise
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns the exit code: 1 failed program, 2 bad input, 3 findings, 0 otherwise."""
+    """Runs the command line and returns the exit code, as `EXAMPLES` lists them."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments)

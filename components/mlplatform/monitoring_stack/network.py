@@ -59,7 +59,11 @@ def policies(args: MonitoringStackArgs) -> Mapping[str, Spec]:
         "operator": _closed(OPERATOR, [{"ports": [_port(WEBHOOK_PORT)]}], egress(OPERATOR, to=[HTTPS])),
     }
     if args.grafana:
-        to = [HTTPS, ToPods(PROMETHEUS, ports=[QUERIES]), ToPods(ALERTMANAGER, ports=[ALERTS])]
+        to: list[ToCidr | ToPods] = [
+            HTTPS,
+            ToPods(PROMETHEUS, ports=[QUERIES]),
+            ToPods(ALERTMANAGER, ports=[ALERTS]),
+        ]
         specs["grafana"] = _closed(GRAFANA, [_from_pods([PROMETHEUS], [GRAFANA_PORT])], egress(GRAFANA, to=to))
     return specs
 

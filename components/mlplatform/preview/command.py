@@ -7,19 +7,20 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mlplatform.preview import losses, policies, report, sarif
 from mlplatform.preview import manifests as files
-from mlplatform.preview import policies, report, sarif
 from mlplatform.preview.errors import BadInput
 from mlplatform.preview.graph import Graph
 from mlplatform.preview.project import Project, load_project, load_stack
 from mlplatform.preview.run import run
 from mlplatform.preview.yamlfile import read_items
 
-FAILED, REFUSED, FORBIDDEN = 1, 2, 3
-"""Exit codes: the program failed, bad input, mandatory findings of a policy."""
+FAILED, REFUSED, FORBIDDEN, LOST = 1, 2, 3, losses.LOST
+"""Exit codes: the program failed, bad input, mandatory findings of a policy, a loss that nobody accepts."""
 
 PREVIEW_EXAMPLES = """\
 examples:
@@ -30,9 +31,13 @@ examples:
   mlplatform preview --project ../their-project
   mlplatform preview prod --policy-pack ../rules     any Pulumi policy pack in Python
   mlplatform preview prod --format sarif --out findings.sarif
+  mlplatform preview prod --costs                    what each resource costs a month
+  mlplatform preview prod --against main             what changes since a git ref, and what it costs
+  mlplatform preview prod --against main --format markdown --out comment.md
 
 The report goes to stdout (or --out), all that the program and policies print to stderr.
-exit codes: 1 the program failed; 2 bad input; 3 mandatory findings of a policy; 0 otherwise
+exit codes: 1 the program failed; 2 bad input; 4 a loss that nobody has accepted; 3 mandatory findings of a policy;
+0 otherwise
 """
 MANIFESTS_EXAMPLES = """\
 examples:
@@ -50,7 +55,7 @@ def configure_preview(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
     parser.add_argument(
         "--format",
-        choices=("text", "json", "sarif"),
+        choices=("text", "json", "markdown", "sarif"),
         default="text",
         help="text for people (default), json, or sarif: the findings alone, for code scanning",
     )
@@ -58,7 +63,9 @@ def configure_preview(parser: argparse.ArgumentParser) -> None:
         "--strict-unknowns", action="store_true", help="no placeholders: unknown is what the engine knows not"
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="write the report to a file instead of stdout")
+    parser.add_argument("--costs", action="store_true", help="what each resource costs a month, and what is left out")
     _add_policies(parser)
+    _add_comparison(parser)
     parser.set_defaults(run=preview)
 
 
@@ -80,6 +87,21 @@ def _add_policies(parser: argparse.ArgumentParser) -> None:
         help="the pack's configuration as JSON; repeatable, in the packs' order; default: its config.STACK.json",
     )
     parser.add_argument("--no-policies", action="store_true", help="run no policy pack")
+
+
+def _add_comparison(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--against", metavar="REF", help="show what changes since a git ref, run as it was there")
+    source.add_argument(
+        "--graph", metavar="FILE", type=Path, help="show what changes since a graph saved with --format json"
+    )
+    parser.add_argument(
+        "--accept-loss",
+        metavar="URN",
+        action="append",
+        default=[],
+        help=f"something stateful that may be deleted or replaced; repeatable; or a row in {losses.FILE}",
+    )
 
 
 def configure_manifests(parser: argparse.ArgumentParser) -> None:
@@ -110,10 +132,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def preview(arguments: argparse.Namespace) -> int:
     """Prints the report of a stack and returns the exit code."""
-    if arguments.no_policies and (arguments.policy_pack or arguments.policy_config or arguments.format == "sarif"):
-        raise BadInput(
-            "--no-policies leaves nothing for --policy-pack, --policy-config or --format sarif; take one out"
-        )
+    _refuse_contradictions(arguments)
     project = load_project(arguments.project)
     graph = recorded(arguments, project)
     code = complain(graph)
@@ -123,8 +142,57 @@ def preview(arguments: argparse.Namespace) -> int:
     verdicts = () if arguments.no_policies else policies.judged(graph, project, *given)
     if arguments.format == "sarif" and not verdicts:
         raise BadInput("--format sarif has only findings, and the project has no policy pack; give a --policy-pack")
-    _report(graph, verdicts, project, arguments)
+    if _compares(arguments) and arguments.format != "sarif":
+        refusal = _review_of(arguments, project, graph, verdicts)
+        if refusal:
+            print(f"error: {refusal}", file=sys.stderr)
+            return LOST
+    else:
+        _report(graph, verdicts, project, arguments)
     return FORBIDDEN if any(verdict.findings("mandatory") for verdict in verdicts) else 0
+
+
+def _compares(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.against or arguments.graph)
+
+
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
+    if arguments.no_policies and (arguments.policy_pack or arguments.policy_config or arguments.format == "sarif"):
+        raise BadInput(
+            "--no-policies leaves nothing for --policy-pack, --policy-config or --format sarif; take one out"
+        )
+    if arguments.accept_loss and not _compares(arguments):
+        raise BadInput("--accept-loss is for a comparison; give --against REF or --graph FILE with it")
+    if arguments.format == "markdown" and not _compares(arguments):
+        raise BadInput("--format markdown is the comment on a change; give --against REF or --graph FILE with it")
+
+
+def _review_of(
+    arguments: argparse.Namespace, project: Project, graph: Graph, verdicts: Sequence[policies.Verdict]
+) -> str | None:
+    """Reports what changes; returns what is said where something would be lost that nobody has accepted."""
+    review = _review()
+
+    def judge(there: Project, found: Graph) -> Sequence[policies.Verdict]:
+        return policies.judged(found, there, arguments.policy_pack, arguments.policy_config)
+
+    arguments.stack = arguments.stack or graph.stack  # at the ref there may be others
+    now, asked = review.side(project, graph, verdicts), None if arguments.no_policies else judge
+    if arguments.graph:
+        found = review.since_graph(project, now, arguments.graph, asked)
+    else:
+        found = review.since_ref(project, now, arguments.against, lambda there: recorded(arguments, there), asked)
+    _write(review.rendered(found, arguments.format), arguments.out)
+    refusal: str | None = review.refusal(found, project, arguments.accept_loss, datetime.now(tz=UTC).date())
+    return refusal
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        _print(text)
+        return
+    with _writing(out):
+        out.write_text(text, encoding="utf-8")
 
 
 def manifests(arguments: argparse.Namespace) -> int:
@@ -208,22 +276,21 @@ def complain(graph: Graph) -> int:
 def _report(
     graph: Graph, verdicts: Sequence[policies.Verdict], project: Project, arguments: argparse.Namespace
 ) -> None:
-    findings = "\n".join(policies.as_text(graph, verdict) for verdict in verdicts)
+    estimate = _review().estimated(graph, project.stack_dir)
+    costs = _review().priced(estimate, items=arguments.costs)
+    below = "\n".join(part for part in (costs, *(policies.as_text(graph, verdict) for verdict in verdicts)) if part)
     if arguments.out is None and arguments.format == "text" and sys.stdout.isatty():
-        _terminal().show(graph, findings)
+        _terminal().show(graph, below)
         return
     if arguments.format == "json":
-        text = report.as_json(graph, [verdict.to_document() for verdict in verdicts])
+        more = {"cost": estimate.to_document()} if arguments.costs else {}
+        text = report.as_json(graph, [verdict.to_document() for verdict in verdicts], more)
     elif arguments.format == "sarif":
         stack_file = Path(os.path.relpath(project.stack_file(graph.stack), project.root)).as_posix()
         text = sarif.as_sarif(graph, verdicts, stack_file, _in_repository(project))
     else:
-        text = "\n".join(part for part in (report.as_text(graph), findings) if part)
-    if arguments.out is None:
-        _print(text)
-        return
-    with _writing(arguments.out):
-        arguments.out.write_text(text, encoding="utf-8")
+        text = "\n".join(part for part in (report.as_text(graph), below) if part)
+    _write(text, arguments.out)
 
 
 def _in_repository(project: Project) -> str:
@@ -250,6 +317,12 @@ def _print(text: str) -> None:
 def _progress(what: str) -> contextlib.AbstractContextManager[Callable[[str], None] | None]:
     quiet: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     return _terminal().progress(what) if sys.stderr.isatty() else quiet
+
+
+def _review() -> Any:
+    from mlplatform.preview import review  # noqa: PLC0415 - pydantic, for settings of costs, is for a run only
+
+    return review
 
 
 def _terminal() -> Any:

@@ -148,11 +148,11 @@ def as_text(graph: Graph) -> str:
     return "\n".join([head(graph), "", *lines, *([""] if lines else []), tail(graph), ""])
 
 
-def as_json(graph: Graph, verdicts: Sequence[Mapping[str, Json]]) -> str:
-    """The graph as JSON, with what policy packs say of it under `policies` where any were run."""
-    if not verdicts:
+def as_json(graph: Graph, verdicts: Sequence[Mapping[str, Json]], more: Mapping[str, Json]) -> str:
+    """The graph as JSON, with `more`, and what policy packs say of it under `policies` where any were run."""
+    if not verdicts and not more:
         return graph.to_json()
-    document = {**json.loads(graph.to_json()), "policies": list(verdicts)}
+    document = {**json.loads(graph.to_json()), **more, **({"policies": list(verdicts)} if verdicts else {})}
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 

@@ -82,7 +82,7 @@ def test_log_lies_by_endpoint_and_day() -> None:
 
 @pytest.mark.parametrize("endpoint", ["", "a/b", "..", "fraud*", "fräud"])
 def test_endpoint_is_a_folder(endpoint: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="is no folder") as refused:
         request_log.prefix(endpoint)
     assert str(refused.value) == (
         f"endpoint {endpoint!r} is no folder; allowed: letters, digits, . _ and -; fix: change the characters"
