@@ -23,13 +23,13 @@ from mlplatform.facts.iam import (
     service_trust,
 )
 from mlplatform.facts.naming import Kind, check
+from mlplatform.identifiers import BUCKET_NAME
 from mlplatform.keys import KEY_ARN
 
 BUCKET = matching(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]+", "the ARN of a bucket, such as arn:aws:s3:::replicas")
 BUCKETS = matching(
     r"arn:aws[a-z-]*:s3:::[a-z0-9.*-]+", "the ARN of a bucket, * for any letters, as arn:aws:s3:::logged"
 )
-BUCKET_NAME = matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket, not its ARN, such as access-logs")
 NONCURRENT_DAYS = 30
 """Days that superseded versions are kept by default."""
 LONGEST_LOCK_DAYS = 36_500

@@ -17,6 +17,7 @@ from mlplatform.facts.iam import ANYONE, Statement, dns_suffix, document, servic
 from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
+from mlplatform.identifiers import ACCOUNT, SUBNET, VPC
 from mlplatform.keys import KEY_ARN, encryption_key
 
 INTERNET = "0.0.0.0/0"
@@ -110,9 +111,6 @@ def _region(zone: str) -> str:
 
 
 ZONE = matching(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z]", "the name of an availability zone, such as eu-west-1a")
-ACCOUNT = matching(r"\d{12}", "an AWS account id of twelve digits, quoted")
-VPC = matching(r"vpc-[0-9a-f]+", "the id of a VPC, such as vpc-0123456789abcdef0")
-SUBNET = matching(r"subnet-[0-9a-f]+", "the id of a subnet, such as subnet-0123456789abcdef0")
 KNOWN_ENDPOINT = one_of(sorted(INTERFACE_ENDPOINTS))
 
 

@@ -725,9 +725,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a version": (
         {"eks_versions.ebs_csi": "latest"},
         (
-            "AddonsArgs.eks_versions.ebs_csi: got 'latest'; allowed is a version of an EKS add-on as EKS lists "
-            "it, such as "
-            "v1.22.4-eksbuild.3"
+            "AddonsArgs.eks_versions.ebs_csi: got 'latest'; allowed is a version of an EKS add-on, "
+            "such as v1.22.4-eksbuild.3"
         ),
     ),
     "no gateway": (
@@ -779,7 +778,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a source": (
         {"gateway.source_cidrs": ["10.0.0.1"]},
-        "AddonsArgs.gateway.source_cidrs: got '10.0.0.1'; allowed is an IPv4 CIDR, such as 10.0.0.0/16",
+        (
+            "AddonsArgs.gateway.source_cidrs: network '10.0.0.1' is not IPv4; allowed: address/prefix; "
+            "fix: write for example 10.0.0.0/16"
+        ),
     ),
     "no Envoy": ({"gateway.replicas": 0}, "AddonsArgs.gateway.replicas: got 0; allowed are 1 replicas or more"),
     "no replica": ({"replicas": 0}, "AddonsArgs.replicas: got 0; allowed are 1 replicas or more"),
@@ -841,8 +843,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "bucket with path": (
         {"argo.artifact_bucket": "s3://artifacts"},
         (
-            "AddonsArgs.argo.artifact_bucket: got 's3://artifacts'; allowed is the name of a bucket, without "
-            "s3:// and path"
+            "AddonsArgs.argo.artifact_bucket: got 's3://artifacts'; allowed is the name of a bucket, "
+            "not its ARN or URL, such as access-logs"
         ),
     ),
     "namespace": (

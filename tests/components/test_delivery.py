@@ -819,10 +819,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "account by name": (
         {"repositories": {"scorer": {"pull_account_ids": ["prod"]}}},
-        (
-            ".repositories.scorer.pull_account_ids: got 'prod'; allowed is an account's twelve digits in quotes, such "
-            "as '111122223333'"
-        ),
+        (".repositories.scorer.pull_account_ids: got 'prod'; allowed is an AWS account id of twelve digits, quoted"),
     ),
     "account twice": (
         {"repositories": {"scorer": {"pull_account_ids": ["111122223333", "111122223333"]}}},

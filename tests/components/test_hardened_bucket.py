@@ -510,7 +510,7 @@ BAD = {
         {**SMALLEST, "access_logs": {"bucket_name": "arn:aws:s3:::access-logs"}},
         (
             ".access_logs.bucket_name: got 'arn:aws:s3:::access-logs'; allowed is the name of a bucket, "
-            "not its ARN, such as access-logs"
+            "not its ARN or URL, such as access-logs"
         ),
     ),
     "no days of old versions": (

@@ -367,7 +367,12 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "bucket's address": (
         CONTAINER_ENDPOINT,
         {"model_bucket_name": "s3://models/"},
-        [(".model_bucket_name: got 's3://models/'; allowed is the name of a bucket, without s3:// and path")],
+        [
+            (
+                ".model_bucket_name: got 's3://models/'; allowed is the name of a bucket, not its ARN or URL, "
+                "such as access-logs"
+            )
+        ],
     ),
     "alias of a key": (
         CONTAINER_ENDPOINT,
@@ -410,7 +415,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         [
             (
                 ".alarm_topic_arns: got 'alarms'; allowed is the ARN of an SNS topic, such as "
-                "arn:aws:sns:eu-west-1:111122223333:ml"
+                "arn:aws:sns:eu-west-1:111122223333:alarms"
             )
         ],
     ),
@@ -575,8 +580,8 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         {"serverless.invoker_arns": ["*"]},
         [
             (
-                ".serverless.invoker_arns: got '*'; allowed is the ARN of an IAM role or user, such as "
-                "arn:aws:iam::111122223333:role/checkout"
+                ".serverless.invoker_arns: got '*'; allowed is the ARN of an IAM role or user, not of a "
+                "session, such as arn:aws:iam::111122223333:role/deployer"
             )
         ],
     ),

@@ -63,8 +63,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "image by tag": (
         {"dispatcher": {"image": "registry.example.com/mlplatform:latest"}},
         (
-            ".dispatcher.image: got 'registry.example.com/mlplatform:latest'; allowed is an image by digest, so that "
-            "what runs cannot change, such as registry.example.com/mlplatform@sha256:<64 digits>"
+            ".dispatcher.image: got 'registry.example.com/mlplatform:latest'; allowed is an image by its digest, "
+            "which no push changes, such as "
+            "111122223333.dkr.ecr.eu-west-1.amazonaws.com/fraud@sha256:<64 hexadecimal digits>"
         ),
     ),
     "no image": (
@@ -108,7 +109,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"alarm_topic_arns": ["alarms"]},
         (
             ".alarm_topic_arns: got 'alarms'; allowed is the ARN of an SNS topic, such as "
-            "arn:aws:sns:eu-west-1:111122223333:ml"
+            "arn:aws:sns:eu-west-1:111122223333:alarms"
         ),
     ),
     "alias of a key": (
@@ -172,11 +173,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "CPU in words": (
         {"default_cpu": "half"},
-        ".default_cpu: got 'half'; allowed is a quantity of Kubernetes, such as 500m or 1Gi",
+        ".default_cpu: got 'half'; allowed is a quantity of Kubernetes, such as 500m, 2 or 16Gi",
     ),
     "memory in words": (
         {"default_memory": "1 GB"},
-        ".default_memory: got '1 GB'; allowed is a quantity of Kubernetes, such as 500m or 1Gi",
+        ".default_memory: got '1 GB'; allowed is a quantity of Kubernetes, such as 500m, 2 or 16Gi",
     ),
     "destination of both kinds": (
         {"destinations": [{"cidr": "10.0.0.0/16", "namespace": "mlflow", "ports": [5000]}]},
@@ -220,7 +221,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"keda_role_arn": "arn:aws:iam::123456789012:user/keda"},
         (
             ".keda_role_arn: got 'arn:aws:iam::123456789012:user/keda'; allowed is the ARN of an IAM role, such as "
-            "arn:aws:iam::111122223333:role/x"
+            "arn:aws:iam::111122223333:role/nodes"
         ),
     ),
     "no capacity": (

@@ -7,6 +7,7 @@ from typing import Any, Optional, Self
 from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
+from mlplatform.identifiers import ADDON_VERSION, BUCKET_NAME, DOMAIN, IPV4_CIDR, REGISTRY
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 
@@ -14,28 +15,16 @@ REPLICAS = 2
 """Replicas of each controller by default: one of them can move."""
 SLICES = between(2, 64, "slices of a GPU")
 
-EKS_VERSION = matching(
-    r"v\d+\.\d+\.\d+-eksbuild\.\d+", "a version of an EKS add-on as EKS lists it, such as v1.22.4-eksbuild.3"
-)
-CIDR = matching(r"(\d{1,3}\.){3}\d{1,3}/\d{1,2}", "an IPv4 CIDR, such as 10.0.0.0/16")
-DOMAIN = matching(
-    r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a domain without scheme and port, such as models.example.com"
-)
 CERTIFICATE = matching(
     r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+",
     "the ARN of a certificate in ACM, such as "
     "arn:aws:acm:eu-west-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-0123456789ab",
-)
-REGISTRY = matching(
-    r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*",
-    "a registry, with a prefix where it has one, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/mirror",
 )
 SECRET_PREFIX = matching(r"[A-Za-z0-9/_+=.@!-]+", "the beginning of a secret's name without *, such as platform/")
 ROLE_NAME = matching(
     r"(?=.*[\w+=,.@-]{6})[\w+=,.@*-]{1,64}",
     "the name of a role, with * for any part of it but at least six characters in a row, such as *-scaler-role-*",
 )
-BUCKET = matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket, without s3:// and path")
 
 
 class Addon(StrEnum):
@@ -105,7 +94,7 @@ class AddonsEksVersions(Args):
     metrics_server: str
     """Version of metrics-server."""
 
-    _versions = checked(EKS_VERSION, "ebs_csi", "metrics_server")
+    _versions = checked(ADDON_VERSION, "ebs_csi", "metrics_server")
 
 
 class AddonsKarpenter(Args):
@@ -137,7 +126,7 @@ class AddonsGateway(Args):
 
     _certificate = checked(CERTIFICATE, "certificate_arn")
     _sources = checked(_some, "source_cidrs")
-    _ranges = checked(each(CIDR), "source_cidrs")
+    _ranges = checked(each(IPV4_CIDR), "source_cidrs")
     _replicas = checked(at_least(1, "replicas"), "replicas")
 
     @model_validator(mode="after")
@@ -212,7 +201,7 @@ class AddonsArgo(Args):
     role; none by default."""
 
     _namespaces = checked(each(NAMESPACE_NAME), "workflow_namespaces")
-    _bucket = checked(BUCKET, "artifact_bucket")
+    _bucket = checked(BUCKET_NAME, "artifact_bucket")
 
 
 class AddonsPushgateway(Args):

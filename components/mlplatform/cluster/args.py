@@ -13,6 +13,7 @@ from mlplatform.facts.cidr import PRIVATE_RANGES
 from mlplatform.facts.instances import INSTANCE_TYPES, Architecture
 from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
+from mlplatform.identifiers import ADDON_VERSION, PRINCIPAL_ARN, ROLE_ARN
 from mlplatform.keys import KEY_ARN
 
 VERSION = "1.35"
@@ -152,15 +153,6 @@ def _network_policies(value: str) -> str:
     return value
 
 
-PRINCIPAL = matching(
-    r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]+",
-    "the ARN of an IAM role or user, not of a session, such as arn:aws:iam::111122223333:role/deployer",
-)
-ROLE = matching(
-    r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+",
-    "the ARN of an IAM role, such as arn:aws:iam::111122223333:role/nodes",
-)
-ADDON = matching(r"v\d+\.\d+\.\d+-eksbuild\.\d+", "a version of an EKS add-on, such as v1.22.4-eksbuild.3")
 INSTANCE_TYPE = matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type, such as m7i.large")
 NAMESPACE = partial(check, Kind.KUBERNETES)
 
@@ -175,7 +167,7 @@ class ClusterAccess(Args):
     namespaces: Optional[Sequence[str]] = []
     """Namespaces where the policy holds; the whole cluster when empty, which is the default."""
 
-    _principal = checked(PRINCIPAL, "principal_arn")
+    _principal = checked(PRINCIPAL_ARN, "principal_arn")
     _namespaces = checked(each(NAMESPACE), "namespaces")
 
 
@@ -194,7 +186,7 @@ class ClusterAddonVersions(Args):
     pod_identity_agent: str
     """Version of eks-pod-identity-agent, which gives pods their IAM roles."""
 
-    _versions = checked(ADDON, "vpc_cni", "kube_proxy", "coredns", "pod_identity_agent")
+    _versions = checked(ADDON_VERSION, "vpc_cni", "kube_proxy", "coredns", "pod_identity_agent")
     _enforcing = checked(_network_policies, "vpc_cni")
 
 
@@ -272,7 +264,7 @@ class ExistingKarpenter(Args):
     interruption_queue_name: In[str]
     """Name of the SQS queue of interruption events."""
 
-    _roles = checked(ROLE, "node_role_arn", "controller_role_arn")
+    _roles = checked(ROLE_ARN, "node_role_arn", "controller_role_arn")
 
 
 class ClusterSettings(Args):
@@ -343,8 +335,8 @@ class ClusterSettings(Args):
     _name = checked(partial(check, Kind.EKS_CLUSTER), "name")
     _version = checked(matching(r"1\.\d{2}", 'a Kubernetes version of EKS in quotes, such as "1.35"'), "version")
     _deployers = checked(_some, "deployer_arns")
-    _principals = checked(each(PRINCIPAL), "deployer_arns")
-    _kubeconfig_role = checked(ROLE, "kubeconfig_role_arn")
+    _principals = checked(each(PRINCIPAL_ARN), "deployer_arns")
+    _kubeconfig_role = checked(ROLE_ARN, "kubeconfig_role_arn")
     _public = checked(_routed, "public_access_cidrs")
     _private = checked(_closed, "private_access_cidrs")
     _distinct = checked(distinct, "public_access_cidrs", "private_access_cidrs", "create_service_linked_roles")

@@ -7,7 +7,8 @@ from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.facts.naming import Kind, check
-from mlplatform.hardened_bucket import BUCKET_NAME, AccessLogs, BucketReplication, refuse_both
+from mlplatform.hardened_bucket import AccessLogs, BucketReplication, refuse_both
+from mlplatform.identifiers import ACCOUNT, BUCKET_NAME, TOPIC_ARN
 from mlplatform.keys import KEY_ARN
 
 SESSION_MINUTES = (60, 720)
@@ -50,11 +51,6 @@ MONITOR_ARN = matching(
     r"arn:aws[a-z-]*:ce::\d{12}:anomalymonitor/[a-zA-Z0-9-]+",
     "the ARN of an anomaly monitor, such as arn:aws:ce::111122223333:anomalymonitor/0a1b2c3d-1111-2222-3333-4444",
 )
-TOPIC_ARN = matching(
-    r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+",
-    "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:111122223333:costs",
-)
-ACCOUNT = matching(r"\d{12}", "an account's twelve digits in quotes, such as '111122223333'")
 EMAIL = matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, such as ml-costs@example.com")
 
 

@@ -14,6 +14,7 @@ from mlplatform.facts.instances import Architecture, InstanceType
 from mlplatform.gpu_node_pool import limits, selection
 from mlplatform.gpu_node_pool.limits import Shares
 from mlplatform.gpu_node_pool.purposes import BEHAVIOUR
+from mlplatform.identifiers import ACCOUNT, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
 from mlplatform.keys import KEY_ARN
 
 DISK_GIB = 100
@@ -39,15 +40,7 @@ RELEASE = matching(
     r"\d+\.\d+\.\d+-\d{8}", "a release of EKS's images for the cluster's Kubernetes version, such as 1.35.3-20261001"
 )
 RESERVATION = matching(r"cr-[0-9a-z]+", "the id of a capacity reservation, such as cr-0123456789abcdef0")
-ACCOUNT = matching(r"\d{12}", "an AWS account id of twelve digits, quoted")
 ZONE = matching(r"[a-z]{2}(-[a-z0-9]+)+", "an availability zone, such as eu-west-1a")
-GROUP = matching(r"sg-[0-9a-f]+", "the id of a security group, such as sg-0123456789abcdef0")
-SUBNET = matching(r"subnet-[0-9a-f]+", "the id of a subnet, such as subnet-0123456789abcdef0")
-VPC = matching(r"vpc-[0-9a-f]+", "the id of a VPC, such as vpc-0123456789abcdef0")
-ROLE_ARN = matching(
-    r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+",
-    "the ARN of an IAM role, such as arn:aws:iam::111122223333:role/nodes",
-)
 ROLE_NAME = matching(r"[\w+=,.@-]{1,64}", "the name of an IAM role, not its ARN, such as ml-prod-nodes")
 CRON = matching(
     r"[\d*,/-]+( [\w*,/-]+){4}", "a time of cron in five fields, minute and hour first, such as 0 6 * * mon-fri"
@@ -597,7 +590,7 @@ class GpuNodePoolArgs(GpuNodePoolSettings):
     """Tags of the instances and their volumes; none by default. The AWS provider's default tags do not reach them: they
     are launched by Karpenter or EKS."""
 
-    _groups = checked(each(GROUP), "security_group_ids")
+    _groups = checked(each(SECURITY_GROUP), "security_group_ids")
     _key = checked(KEY_ARN, "ebs_key_arn")
     _role_name = checked(ROLE_NAME, "node_role_name")
     _role_arn = checked(ROLE_ARN, "node_role_arn")

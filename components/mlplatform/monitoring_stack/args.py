@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, each, matching, one_of
 from mlplatform.facts.alerts import Severity
+from mlplatform.identifiers import REGISTRY
 from mlplatform.keys import KEY_ARN
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 from mlplatform.objects import NAMESPACE_NAME
@@ -29,10 +30,6 @@ WORKSPACE_LONGEST_DAYS = 1095
 HTTPS_URL = matching(
     r"https://[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?(/[^\s/?#]+)*",
     "an https URL without query and last slash, such as https://github.com/example/platform/blob/main/docs/runbooks",
-)
-IMAGE_REGISTRY = matching(
-    r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*",
-    "a registry, with a prefix where it has one, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/mirror",
 )
 _SECRET_NAME = matching(
     r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]+",
@@ -300,7 +297,7 @@ class MonitoringStackSettings(Args):
     _runbooks = checked(HTTPS_URL, "runbooks_url")
     _subscriptions = checked(_named, "subscriptions")
     _namespace = checked(_namespace, "namespace")
-    _registry = checked(IMAGE_REGISTRY, "image_registry")
+    _registry = checked(REGISTRY, "image_registry")
     _key = checked(KEY_ARN, "kms_key_arn")
 
 

@@ -9,10 +9,11 @@ from pydantic import model_validator
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.capacity import Capacity, Purpose
 from mlplatform.facts.request_log import VARIABLES
+from mlplatform.identifiers import BUCKET_NAME, DOMAIN, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.serving_endpoint.access import MODEL_NAME, MODEL_URI, MODEL_VERSION
-from mlplatform.serving_endpoint.serverless_args import Serverless, cidr
+from mlplatform.serving_endpoint.serverless_args import Serverless
 
 KINDS = ("kserve", "container", "serverless")
 VERSION_VARIABLE = "MODEL_VERSION"
@@ -27,21 +28,7 @@ AVAILABILITY = (95.0, 99.99)
 PORTS = between(1024, 65_535, "as a port")
 PERCENT = between(0, 100, "percent")
 
-IMAGE = matching(
-    r"[^@\s]+@sha256:[0-9a-f]{64}",
-    "an image by its digest, which no push changes, such as "
-    "111122223333.dkr.ecr.eu-west-1.amazonaws.com/fraud@sha256:<64 hexadecimal digits>",
-)
-QUANTITY = matching(r"\d+(\.\d+)?([kMGT]i?|m)?", "a quantity of Kubernetes, such as 500m, 2 or 16Gi")
 PATH = matching(r"/[^\s?#]*", "a path from the root, such as /health")
-BUCKET = matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket, without s3:// and path")
-DOMAIN = matching(
-    r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", "a domain without scheme and port, such as models.example.com"
-)
-TOPIC = matching(
-    r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+",
-    "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:111122223333:ml",
-)
 URL = matching(r"https?://[^\s/]+(/[^\s/]+)*", "a URL without a last slash, such as https://wiki.example.com/runbooks")
 
 
@@ -451,12 +438,12 @@ class ServingEndpointArgs(ServingEndpointSettings):
     capacity: Optional[Sequence[Capacity]] = []
     """What the node pools can hold, of which `pool` names one; none by default."""
 
-    _topics = checked(each(TOPIC), "alarm_topic_arns")
+    _topics = checked(each(TOPIC_ARN), "alarm_topic_arns")
     _distinct = checked(distinct, "alarm_topic_arns")
-    _buckets = checked(BUCKET, "model_bucket_name", "feature_bucket_name")
+    _buckets = checked(BUCKET_NAME, "model_bucket_name", "feature_bucket_name")
     _keys = checked(KEY_ARN, "model_key_arn", "feature_key_arn")
-    _cidr = checked(cidr, "vpc_cidr")
-    _cidrs = checked(each(cidr), "s3_cidrs")
+    _cidr = checked(IPV4_CIDR, "vpc_cidr")
+    _cidrs = checked(each(IPV4_CIDR), "s3_cidrs")
     _domain = checked(DOMAIN, "domain")
     _urls = checked(URL, "prometheus_url", "runbooks_url")
     _monitoring = checked(NAMESPACE_NAME, "monitoring_namespace")

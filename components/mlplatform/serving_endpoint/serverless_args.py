@@ -8,10 +8,10 @@ from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching, one_of
 from mlplatform.facts import request_log
-from mlplatform.facts.cidr import ipv4_network
 from mlplatform.facts.instances import Architecture
 from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
+from mlplatform.identifiers import IPV4_CIDR, PRINCIPAL_ARN, SUBNET, VPC
 from mlplatform.keys import KEY_ARN
 from mlplatform.serving_endpoint.access import MODEL_URI, MODEL_VERSION
 
@@ -43,23 +43,12 @@ IMAGE = matching(
 )
 VERSION = matching(r"[1-9]\d*", "the number of a published version, quoted, such as '7'")
 VARIABLE = matching(r"[A-Za-z][A-Za-z0-9_]+", "letters, digits and _, first a letter, such as FEATURE_TABLE")
-PRINCIPAL = matching(
-    r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]+",
-    "the ARN of an IAM role or user, such as arn:aws:iam::111122223333:role/checkout",
-)
 API = matching(
     r"arn:aws[a-z-]*:execute-api:[a-z0-9-]+:\d{12}:[a-z0-9]+/[^/]+/.+",
     "the execution ARN of an API with stage and route, such as "
     "arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/*/POST/predict",
 )
-VPC = matching(r"vpc-[0-9a-f]+", "the id of a VPC, such as vpc-0123456789abcdef0")
-SUBNET = matching(r"subnet-[0-9a-f]+", "the id of a subnet, such as subnet-0123456789abcdef0")
 PREFIX_LIST = matching(r"pl-[0-9a-f]+", "the id of a prefix list, such as pl-0123456789abcdef0")
-
-
-def cidr(value: str) -> str:
-    """Rule for an IPv4 range."""
-    return str(ipv4_network(value))
 
 
 def _timeout(value: int) -> int:
@@ -126,7 +115,7 @@ class ServerlessVpc(Args):
     _vpc = checked(VPC, "vpc_id")
     _subnets = checked(each(SUBNET), "subnet_ids")
     _lists = checked(each(PREFIX_LIST), "prefix_list_ids")
-    _cidrs = checked(each(cidr), "cidrs")
+    _cidrs = checked(each(IPV4_CIDR), "cidrs")
     _some_subnets = checked(_some, "subnet_ids")
     _distinct = checked(distinct, "subnet_ids", "cidrs", "prefix_list_ids")
 
@@ -204,7 +193,7 @@ class Serverless(Args):
     _environment = checked(_variables, "environment")
     _name = checked(partial(check, Kind.LAMBDA_FUNCTION), "function_name")
     _stable = checked(VERSION, "stable_version")
-    _invokers = checked(each(PRINCIPAL), "invoker_arns")
+    _invokers = checked(each(PRINCIPAL_ARN), "invoker_arns")
     _distinct = checked(distinct, "invoker_arns")
     _api = checked(API, "api_execution_arn")
     _errors = checked(between(1, 100, "percent"), "max_error_percent")

@@ -8,8 +8,8 @@ from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.capacity import QUEUED, Capacity
-from mlplatform.facts.cidr import ipv4_network
 from mlplatform.facts.naming import Kind, check
+from mlplatform.identifiers import IMAGE, IPV4_CIDR, QUANTITY, ROLE_ARN, TOPIC_ARN
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.training_queue import quotas
@@ -26,18 +26,6 @@ HOUR = 3600
 SHORTEST_HOLD = 120
 """Somewhat more than a dispatcher lets pass between two renewals: an attempt at an object and the pause before it."""
 
-IMAGE = matching(
-    r"[a-z0-9][\w.-]*(:\d+)?(/[\w.-]+)+@sha256:[0-9a-f]{64}",
-    "an image by digest, so that what runs cannot change, such as registry.example.com/mlplatform@sha256:<64 digits>",
-)
-ROLE = matching(
-    r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role, such as arn:aws:iam::111122223333:role/x"
-)
-TOPIC = matching(
-    r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+",
-    "the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:111122223333:ml",
-)
-QUANTITY = matching(r"\d+(\.\d+)?([kMGT]i?|Ki|m)?", "a quantity of Kubernetes, such as 500m or 1Gi")
 LABEL = matching(
     r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?",
     "the key of a node label, such as kubernetes.io/hostname",
@@ -102,10 +90,6 @@ class StopPolicy(StrEnum):
     """No more; those that run go on."""
     HOLD_AND_DRAIN = "HoldAndDrain"
     """No more, and those that run are evicted."""
-
-
-def _range(text: str) -> str:
-    return str(ipv4_network(text))
 
 
 def _units(counts: Mapping[str, int]) -> Mapping[str, int]:
@@ -256,7 +240,7 @@ class QueueDestination(Args):
     ports: Sequence[int]
     """TCP ports, at least one; in the cluster those of the pods, not of a Service in front of them."""
 
-    _cidr = checked(_range, "cidr")
+    _cidr = checked(IPV4_CIDR, "cidr")
     _namespace = checked(NAMESPACE_NAME, "namespace")
     _ports = checked(each(between(1, 65535, "as port")), "ports")
 
@@ -420,9 +404,9 @@ class TrainingQueueArgs(TrainingQueueSettings):
     alarms are only seen."""
 
     _capacity = checked(_capacity, "capacity")
-    _topics = checked(each(TOPIC), "alarm_topic_arns")
-    _keda = checked(ROLE, "keda_role_arn")
-    _ranges = checked(_range, "vpc_cidr", "service_cidr")
+    _topics = checked(each(TOPIC_ARN), "alarm_topic_arns")
+    _keda = checked(ROLE_ARN, "keda_role_arn")
+    _ranges = checked(IPV4_CIDR, "vpc_cidr", "service_cidr")
 
     @model_validator(mode="after")
     def _known_flavors(self) -> Self:
