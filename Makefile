@@ -30,9 +30,10 @@ check: $(READY)  ## Lint, format, types and layers
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
 
-benchmark: $(READY)  ## Measure how times grow with a program: preview, policies
+benchmark: $(READY)  ## Measure how times grow with a program: preview, policies, comparison
 	@$(BIN)/python benchmarks/preview.py
 	@$(BIN)/python benchmarks/policies.py
+	@$(BIN)/python benchmarks/diff.py
 
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
