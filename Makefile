@@ -21,8 +21,8 @@ $(READY): requirements/dev.txt pyproject.toml
 preview: $(READY)  ## Show offline what STACK (dev, staging or prod; dev when not given) creates
 	@$(BIN)/mlplatform preview $(STACK)
 
-test: $(READY)  ## Run the tests
-	@$(BIN)/python -m pytest
+test: $(READY)  ## Run the tests, on all cores
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(READY)  ## Lint, format, types and layers
 	@$(BIN)/ruff check .

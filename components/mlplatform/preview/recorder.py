@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import hashlib
 import inspect
 import json
@@ -1074,6 +1075,21 @@ def _failure(error: BaseException, paths: Paths) -> Tuple[str, Object]:
     return "failed", {"message": message.strip(), "frames": _frames(error, paths)}
 
 
+COLLECTION = (100_000, 50, 50)
+"""Thresholds of the garbage collector while a program runs: its tasks and outputs all live to the end, so that looking
+through them again and again is half of the time."""
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECTION)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def record(program: Callable[[], None], request: Object) -> Object:
     """Runs `program` in a stack of its own and returns the recorded graph; never raises for what the program does.
 
@@ -1098,7 +1114,7 @@ def record(program: Callable[[], None], request: Object) -> Object:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        with _traces_of_applies(), _waiting_once():
+        with _traces_of_applies(), _waiting_once(), _rare_collections():
             loop.run_until_complete(stack_module.run_in_stack(program))
     except SystemExit as error:
         if error.code not in (None, 0):
