@@ -78,7 +78,10 @@ def test_what_has_no_source_is_named_and_counted() -> None:
     assert Counter(part for parts in named.values() for part in parts) == {"kubernetes": 13, "images": 4}
 
 
-@pytest.mark.parametrize("image", [*{i for row in MATRIX.values() for i in row.images}, ENVOY], ids=lambda i: i.key)
+IMAGES = dict.fromkeys(image for row in MATRIX.values() for image in (*row.images, ENVOY))
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.key)
 def test_image_reference_is_whole(image: Image) -> None:
     assert re.fullmatch(REFERENCE, image.reference)
     assert "staging" not in image.reference
