@@ -1,6 +1,7 @@
 """Holds that every promised clause has a test of its own, and keeps `COVERAGE.md` current."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,13 @@ class Mark:
     test: str
 
 
-def marks() -> Iterator[Mark]:
+@functools.cache
+def marks() -> tuple[Mark, ...]:
     """Every mark in the tests of the components, read from their source."""
+    return tuple(_marks())
+
+
+def _marks() -> Iterator[Mark]:
     for path in sorted(TESTS.rglob("test_*.py")):
         for function in ast.walk(ast.parse(path.read_text())):
             for call in getattr(function, "decorator_list", []):
