@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Optional, Self
 
 import pulumi
@@ -30,6 +31,7 @@ from mlplatform import (
     TrainingQueueSettings,
     checked,
     matching,
+    with_terraform_outputs,
 )
 
 PROJECT = "mlplatform"
@@ -198,7 +200,8 @@ def load() -> EnvironmentConfig:
     """The running stack's environment; raises InvalidArgs with a line for each bad, missing or unknown key."""
     # pulumi.Config reads one key at a time, and would never see one that is misspelt.
     keys = [key for key in CONFIG.get() if key.startswith(f"{PROJECT}:")]
-    return EnvironmentConfig.of({key.partition(":")[2]: _value(CONFIG.get()[key]) for key in keys})
+    given = {key.partition(":")[2]: _value(CONFIG.get()[key]) for key in keys}
+    return EnvironmentConfig.of(with_terraform_outputs(given, Path(__file__).parent, f"{PROJECT}:"))
 
 
 def _value(text: str) -> object:

@@ -1,6 +1,7 @@
 """The pipelines: valid, pinned, with the least rights, and made of commands that exist."""
 
 import importlib.resources
+import itertools
 import json
 import os
 import re
@@ -198,7 +199,9 @@ def test_promotion_goes_through_every_environment_in_order() -> None:
     for stack in STACKS:
         assert JOBS["deploy", stack]["with"]["stack"] == stack
         assert stack.upper() in JOBS["deploy", stack]["with"]["deploy-role"]
-    for stack in ("staging", "prod"):
+    for before, stack in itertools.pairwise(STACKS):
+        assert JOBS["deploy", stack]["with"]["before"] == before
+        assert PIPELINE[f"before-{stack}"]["variables"]["BEFORE"] == before
         assert PIPELINE[f"deploy-{stack}"]["when"] == "manual"
         assert PIPELINE[f"deploy-{stack}"]["allow_failure"] is False
 
@@ -287,15 +290,14 @@ def flags(line: str) -> set[str]:
 
 
 def test_mlplatform_knows_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["preview", "--help"])
-    known = capsys.readouterr().out
     lines = [line for line in commands() if "mlplatform" in line]
-    assert lines
+    assert {shlex.split(line)[1] for line in lines} == {"compare", "preview"}
     for line in lines:
-        assert shlex.split(line)[1] == "preview"
+        cli.main([shlex.split(line)[1], "--help"])
+        known = capsys.readouterr().out
         for flag in flags(line):
             assert re.search(rf"{flag}\b", known), flag
-    assert "markdown" in known
+        assert "markdown" in known
 
 
 def test_pulumi_knows_every_flag() -> None:

@@ -100,6 +100,7 @@ from .serving_endpoint import ServingRequestLog as ServingRequestLog
 from .serving_endpoint import ServingResources as ServingResources
 from .serving_endpoint import ServingScaling as ServingScaling
 from .serving_endpoint import ServingTrigger as ServingTrigger
+from .terraform_state import with_terraform_outputs as with_terraform_outputs
 from .training_queue import BorrowWithinCohort as BorrowWithinCohort
 from .training_queue import FlavorSearch as FlavorSearch
 from .training_queue import QueueDestination as QueueDestination

@@ -22,6 +22,10 @@ class Subcommand(NamedTuple):
 SUBCOMMANDS = {
     "preview": Subcommand("mlplatform.preview.command", "show what a stack creates, offline"),
     "manifests": Subcommand("mlplatform.preview.command", "write a stack's Kubernetes objects as YAML, offline"),
+    "compare": Subcommand("mlplatform.preview.compare_command", "show how two stacks differ, offline"),
+    "outputs": Subcommand(
+        "mlplatform.preview.outputs_command", "write a stack's outputs for Terraform, Ansible or a shell"
+    ),
 }
 
 EXAMPLES = """\
@@ -30,6 +34,8 @@ examples:
   mlplatform preview prod --format json           the whole recorded graph, the same bytes on every run
   mlplatform preview --project ../their-project   any Pulumi project in Python
   mlplatform manifests prod --out build/prod      every Kubernetes object as YAML
+  mlplatform compare staging prod                 how two environments differ, by component
+  mlplatform outputs prod --format tfvars --live  the stack's real outputs, for Terraform
 
 `mlplatform COMMAND --help` tells what a command takes.
 

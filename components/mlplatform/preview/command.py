@@ -119,6 +119,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "stack", metavar="STACK", nargs="?", help="the stack, or ORGANIZATION/STACK; default: the only one"
     )
+    add_project(parser)
+
+
+def add_project(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of every command that runs a project's program."""
     parser.add_argument("--project", metavar="DIR", type=Path, default=Path(), help="the Pulumi project; default: here")
     parser.add_argument(
         "--answers",
@@ -182,12 +187,13 @@ def _review_of(
         found = review.since_graph(project, now, arguments.graph, asked)
     else:
         found = review.since_ref(project, now, arguments.against, lambda there: recorded(arguments, there), asked)
-    _write(review.rendered(found, arguments.format), arguments.out)
+    write(review.rendered(found, arguments.format), arguments.out)
     refusal: str | None = review.refusal(found, project, arguments.accept_loss, datetime.now(tz=UTC).date())
     return refusal
 
 
-def _write(text: str, out: Path | None) -> None:
+def write(text: str, out: Path | None) -> None:
+    """Writes a report to a file, or to stdout where none is given; raises BadInput for one that cannot be written."""
     if out is None:
         _print(text)
         return
@@ -290,7 +296,7 @@ def _report(
         text = sarif.as_sarif(graph, verdicts, stack_file, _in_repository(project))
     else:
         text = "\n".join(part for part in (report.as_text(graph), below) if part)
-    _write(text, arguments.out)
+    write(text, arguments.out)
 
 
 def _in_repository(project: Project) -> str:

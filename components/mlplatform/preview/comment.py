@@ -108,19 +108,19 @@ def render(
 ) -> str:
     """The comment. `against` names what the change is compared with; `costs` are the total and then each component."""
     title = f"### {code(diff.project)}, stack {code(diff.stack)}"
-    head = [marker(diff.stack), f"{_cut(title)}: {headline(diff)}", ""]
+    head = [marker(diff.stack), f"{cut(title)}: {headline(diff)}", ""]
     if against:
-        head += [_cut(f"Compared with {code(against)}."), ""]
+        head += [cut(f"Compared with {code(against)}."), ""]
     head += list(_totals(diff, costs, findings))
     tail = ["", *(f"- {text(note)}" for note in notes[:MOST_CHANGES]), "", STATEMENT, ""]
     sections = [
         *_dangers(diff),
         *_findings(findings),
-        *_folded("Cost by component, USD a month", _cost_rows(costs[1:])),
+        *folded("Cost by component, USD a month", _cost_rows(costs[1:])),
         *_components(diff),
-        *_folded("Stack outputs", [_change(change) for change in diff.outputs]),
+        *folded("Stack outputs", [_change(change) for change in diff.outputs]),
     ]
-    return _fitted(head, sections, tail)
+    return fitted(head, sections, tail)
 
 
 def _totals(diff: Diff, costs: Sequence[Cost], findings: Findings | None) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _totals(diff: Diff, costs: Sequence[Cost], findings: Findings | None) -> Ite
     if diff.dangers:
         yield f"| **dangers** | **{len(diff.losses)} lost, {len(diff.dangers) - len(diff.losses)} more at risk** |"
     if costs:
-        yield _cut(f"| cost, USD a month | {text(costs[0].before)} → {text(costs[0].after)} |")
+        yield cut(f"| cost, USD a month | {text(costs[0].before)} → {text(costs[0].after)} |")
     if findings is not None:
         words = f"{len(findings.new)} new, {len(findings.fixed)} fixed, {len(findings.still)} still there"
         yield f"| policy findings | {words} |"
@@ -150,7 +150,7 @@ def _dangers(diff: Diff) -> Iterator[str]:
 
 def _danger(step: Step) -> str:
     what = f"- **{text(step.name)}** ({code(short_type(step.type))}) {text(danger(step))}"
-    return _cut(f"{what}  {code(step.urn)}")
+    return cut(f"{what}  {code(step.urn)}")
 
 
 def _findings(findings: Findings | None) -> Iterator[str]:
@@ -160,18 +160,18 @@ def _findings(findings: Findings | None) -> Iterator[str]:
         lines = ["#### New policy findings", "", *(_finding(one) for one in findings.new[:MOST_DANGERS])]
         left = len(findings.new) - MOST_DANGERS
         yield "\n".join([*lines, *([f"- and {left} more"] if left > 0 else []), ""])
-    yield from _folded("Fixed policy findings", [_finding(one) for one in findings.fixed])
-    yield from _folded("Policy findings that are still there", [_finding(one) for one in findings.still])
+    yield from folded("Fixed policy findings", [_finding(one) for one in findings.fixed])
+    yield from folded("Policy findings that are still there", [_finding(one) for one in findings.still])
 
 
 def _finding(one: Finding) -> str:
-    return _cut(f"- {text(one.level)} {code(one.policy)} {text(one.resource)}: {text(one.message)}")
+    return cut(f"- {text(one.level)} {code(one.policy)} {text(one.resource)}: {text(one.message)}")
 
 
 def _cost_rows(costs: Sequence[Cost]) -> list[str]:
     changed = [one for one in costs if one.before != one.after]
     rows = [f"| {text(one.name)} | {text(one.before)} | {text(one.after)} |" for one in changed]
-    return ["| | before | after |", "|---|---|---|", *map(_cut, rows)] if rows else []
+    return ["| | before | after |", "|---|---|---|", *map(cut, rows)] if rows else []
 
 
 def _components(diff: Diff) -> Iterator[str]:
@@ -181,12 +181,12 @@ def _components(diff: Diff) -> Iterator[str]:
             for action, word in WORDS.items()
             if any(step.action is action for step in steps)
         )
-        yield from _folded(f"{component or 'directly in the stack'}: {counted}", [_step(step) for step in steps])
+        yield from folded(f"{component or 'directly in the stack'}: {counted}", [_step(step) for step in steps])
 
 
 def _step(step: Step) -> str:
     was = f" (was {code(step.was)})" if step.was else ""
-    lines = [_cut(f"- {WORDS[step.action]}: **{text(step.name)}** {code(short_type(step.type))}{was}")]
+    lines = [cut(f"- {WORDS[step.action]}: **{text(step.name)}** {code(short_type(step.type))}{was}")]
     lines += [f"  {_change(change)}" for change in step.changes[:MOST_CHANGES]]
     left = len(step.changes) - MOST_CHANGES
     return "\n".join([*lines, *([f"  - and {left} more properties"] if left > 0 else [])])
@@ -195,23 +195,23 @@ def _step(step: Step) -> str:
 def _change(change: Change) -> str:
     note = f" ({text(change.note)})" if change.note else ""
     if change.before is MISSING and change.after is MISSING:
-        return _cut(f"- {code(change.name)}{note}")
-    return _cut(f"- {code(change.name)}: {_value(change.before)} → {_value(change.after)}{note}")
+        return cut(f"- {code(change.name)}{note}")
+    return cut(f"- {code(change.name)}: {_value(change.before)} → {_value(change.after)}{note}")
 
 
 def _value(value: Json) -> str:
     return "nothing" if value is MISSING else code(shown_value(value))
 
 
-def _folded(title: str, lines: Sequence[str]) -> Iterator[str]:
+def folded(title: str, lines: Sequence[str]) -> Iterator[str]:
     """A section that is opened by a click; none where there is nothing in it."""
     if lines:
-        yield "\n".join([f"<details><summary>{_cut(text(title))}</summary>", "", *lines, "", "</details>", ""])
+        yield "\n".join([f"<details><summary>{cut(text(title))}</summary>", "", *lines, "", "</details>", ""])
 
 
-def _fitted(head: Sequence[str], sections: Sequence[str], tail: Sequence[str]) -> str:
+def fitted(head: Sequence[str], sections: Sequence[str], tail: Sequence[str], command: str = "preview") -> str:
     """As many whole sections as there is room for, in their order, and a line that says how many are left out."""
-    first, last = "\n".join(head), "\n".join(_cut(line) for line in tail)
+    first, last = "\n".join(head), "\n".join(cut(line) for line in tail)
     room = LIMIT - SPARE - len(first) - len(last)
     kept = []
     for section in sections:
@@ -219,7 +219,7 @@ def _fitted(head: Sequence[str], sections: Sequence[str], tail: Sequence[str]) -
             kept.append(section)
             room -= len(section) + 1
     left = len(sections) - len(kept)
-    more = f"{left} more sections do not fit into a comment; the report of `mlplatform preview` has them all.\n"
+    more = f"{left} more sections do not fit into a comment; the report of `mlplatform {command}` has them all.\n"
     return "\n".join([first, *kept, *([more] if left else []), last])
 
 
@@ -244,7 +244,7 @@ def code(given: str) -> str:
     return f"{fence} {plain} {fence}" if longest else f"{fence}{plain}{fence}"
 
 
-def _cut(line: str) -> str:
+def cut(line: str) -> str:
     """A line of bearable length; one that is cut loses its markup, since half of it would show as something else."""
     if len(line) <= LONGEST_LINE:
         return line

@@ -130,7 +130,11 @@ def load_graph(file: Path, stack: str) -> Graph:
 
 def costs(review: Review) -> tuple[Cost, ...]:
     """The total before and after, then each component, expected USD a month."""
-    before, after = review.before.estimate, review.after.estimate
+    return both_costs(review.before.estimate, review.after.estimate)
+
+
+def both_costs(before: cost.Estimate, after: cost.Estimate) -> tuple[Cost, ...]:
+    """The total of two estimates, then each component, expected USD a month."""
     names = sorted({*before.by_component, *after.by_component})
     return (
         Cost("total", total(before)[1], total(after)[1]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Final
 
@@ -23,6 +23,9 @@ class _Missing:
 
 MISSING: Final = _Missing()
 """Stands for a value that is not there, which null is."""
+
+Alike = Callable[[str], str]
+"""Gives texts that are to be taken for the same one text."""
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _STEPS: Final = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\[(\*)\]')
@@ -56,46 +59,57 @@ def within(path: Sequence[str | int], outer: Sequence[str | int]) -> bool:
     )
 
 
-def differences(before: Json, after: Json, path: Path = ()) -> Iterator[Difference]:
+def differences(before: Json, after: Json, path: Path = (), alike: Alike = str) -> Iterator[Difference]:
     """Where two values differ, as deep as they are of one shape, in the order of their paths.
 
     Lists are aligned, so that an item put in front does not change all that follow. Texts that are JSON documents or
-    have several lines are compared inside.
+    have several lines are compared inside. Texts, and keys, that `alike` gives the same text for do not differ.
     """
     if before == after and type(before) is type(after):
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in sorted({*before, *after}, key=str):
-            yield from differences(before.get(key, MISSING), after.get(key, MISSING), (*path, key))
+        yield from _mappings(before, after, path, alike)
     elif isinstance(before, list) and isinstance(after, list):
-        yield from _lists(before, after, path)
+        yield from _lists(before, after, path, alike)
     elif isinstance(before, str) and isinstance(after, str):
-        yield from _texts(before, after, path)
+        if alike(before) != alike(after):
+            yield from _texts(before, after, path, alike)
     elif before != after or isinstance(before, bool) != isinstance(after, bool):
         yield path, before, after
 
 
-def _lists(before: list[Json], after: list[Json], path: Path) -> Iterator[Difference]:
-    old, new = ([json.dumps(item, sort_keys=True) for item in items] for items in (before, after))
+def _mappings(before: Mapping[str, Json], after: Mapping[str, Json], path: Path, alike: Alike) -> Iterator[Difference]:
+    old, new = ({alike(str(key)): key for key in values} for values in (before, after))
+    if (len(old), len(new)) != (len(before), len(after)):  # two keys of one mapping are never the same
+        old, new = ({str(key): key for key in values} for values in (before, after))
+    keys = {name: new.get(name, old.get(name, name)) for name in (*old, *new)}
+    for name in sorted(keys, key=lambda one: str(keys[one])):
+        there = before[old[name]] if name in old else MISSING
+        here = after[new[name]] if name in new else MISSING
+        yield from differences(there, here, (*path, keys[name]), alike)
+
+
+def _lists(before: list[Json], after: list[Json], path: Path, alike: Alike) -> Iterator[Difference]:
+    old, new = ([alike(json.dumps(item, sort_keys=True)) for item in items] for items in (before, after))
     for tag, b1, b2, a1, a2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
         both = min(b2 - b1, a2 - a1)
         for at in range(both):
-            yield from differences(before[b1 + at], after[a1 + at], (*path, a1 + at))
+            yield from differences(before[b1 + at], after[a1 + at], (*path, a1 + at), alike)
         for at in range(b1 + both, b2):
             yield (*path, at), before[at], MISSING
         for at in range(a1 + both, a2):
             yield (*path, at), MISSING, after[at]
 
 
-def _texts(before: str, after: str, path: Path) -> Iterator[Difference]:
+def _texts(before: str, after: str, path: Path, alike: Alike) -> Iterator[Difference]:
     documents = _document(before), _document(after)
     if all(document is not None for document in documents):
-        found = list(differences(*documents, path))
+        found = list(differences(*documents, path, alike))
         yield from found or [(path, before, after)]  # they may differ in their layout only
     elif "\n" in before and "\n" in after:
-        yield from _lines(before, after, path)
+        yield from _lines(before, after, path, alike)
     else:
         yield path, before, after
 
@@ -110,9 +124,10 @@ def _document(text: str) -> Json:
         return None
 
 
-def _lines(before: str, after: str, path: Path) -> Iterator[Difference]:
+def _lines(before: str, after: str, path: Path, alike: Alike) -> Iterator[Difference]:
     old, new = before.split("\n"), after.split("\n")
-    for tag, b1, b2, a1, a2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    was, now = ([alike(line) for line in lines] for lines in (old, new))
+    for tag, b1, b2, a1, a2 in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
         if tag != "equal":
             removed = "\n".join(old[b1:b2]) if b2 > b1 else MISSING
             added = "\n".join(new[a1:a2]) if a2 > a1 else MISSING

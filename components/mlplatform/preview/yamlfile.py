@@ -210,7 +210,18 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_TEXT, text, style=style)
 
 
+class Unsafe(str):
+    """Text that Ansible must not take for a template: written with the tag `!unsafe`."""
+
+    __slots__ = ()
+
+
+def _represent_unsafe(dumper: yaml.SafeDumper, text: Unsafe) -> yaml.ScalarNode:
+    return dumper.represent_scalar("!unsafe", str(text), style='"')
+
+
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(Unsafe, _represent_unsafe)
 
 
 def dump(value: Mapping[str, Json] | list[Json]) -> str:
