@@ -229,9 +229,9 @@ def _reads(found: Sequence[Statement], name: str) -> bool:
 
 def cooldown(monitor: Subject, _: Parameters) -> Findings:
     """A drift monitor that asks for one training after the other."""
-    given = [monitor.props, monitor.props.get("retraining")]
-    hours = [holder.get(key) for holder in given if holder for key in list(holder) if key.startswith("cooldown")]
-    if not any(hours):
+    retraining = monitor.props.get("retraining")
+    # Without it the monitor raises alerts, and nothing else.
+    if retraining is not None and not retraining.get("cooldown_hours"):
         yield "The monitor asks for one training after the other: it has no cooldown."
 
 
@@ -321,7 +321,7 @@ RULES: Final = (
         severity=Severity.MEDIUM,
         levels=ALWAYS,
         why="One drift that stays asks for a training every hour.",
-        fix="Set the monitor's cooldown.",
+        fix="Set retraining.cooldown_hours of the monitor.",
         check=cooldown,
     ),
 )

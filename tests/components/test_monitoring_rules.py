@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mlplatform.drift_monitor import alerts as drift
 from mlplatform.facts.alerts import RUNBOOKS, Alert, Recording, Severity, rule_group
 from mlplatform.facts.metrics import METRICS
 from mlplatform.monitoring_stack import dashboards, rules
@@ -25,6 +26,7 @@ URL = "https://runbooks.example.com"
 ENDPOINT = serving.alerts(serving.Watched("fraud", "serving", "fraud", True, True), availability=99.9, p95=200, p99=500)
 PART_OF_ALERT = [(part, alert) for part, alerts in rules.parts(LIMITS).items() for alert in alerts]
 ALERTS: list[Alert] = [*(alert for _, alert in PART_OF_ALERT), *ENDPOINT]
+DRIFT = drift.alerts("fraud", stale_hours=26)
 RECORDINGS: list[Recording] = [rule for part in rules.recordings(LIMITS).values() for rule in part]
 PAGES = ROOT / RUNBOOKS
 UNIT_TESTS = Path(__file__).parent / "promtool" / "alerts.yaml"
@@ -198,10 +200,10 @@ def test_every_query_has_a_letter_of_its_own() -> None:
     ends_in="kubernetes:monitoring.coreos.com/v1:PrometheusRule.spec.groups.rules.annotations.runbook_url",
 )
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
-    assert {page.stem for page in PAGES.glob("*.md")} == {alert.name for alert in ALERTS}
+    assert {page.stem for page in PAGES.glob("*.md")} == {alert.name for alert in [*ALERTS, *DRIFT]}
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+@pytest.mark.parametrize("alert", [*ALERTS, *DRIFT], ids=lambda alert: alert.name)
 def test_page_says_what_the_alert_means_why_where_to_look_and_how_to_mend(alert: Alert) -> None:
     lines = (PAGES / f"{alert.name}.md").read_text().splitlines()
     assert lines[0] == f"# {alert.name}"

@@ -14,6 +14,18 @@ OWN: Final = "Prometheus, by a recording rule"
 LAST_SUCCESS: Final = "mlplatform_last_success_timestamp_seconds"
 """Pushed by every job at the end of a run that succeeded: the time, as seconds since 1970. Its group has the labels
 `job` and `endpoint`."""
+DRIFT_SCORE: Final = "mlplatform_drift_score"
+"""How far a feature, or the prediction, is from what the model was trained on: 0 to 1, by label `feature`."""
+DRIFT_DRIFTED: Final = "mlplatform_drift_drifted"
+"""1 where that is beyond its threshold and not by chance, else 0; by label `feature`."""
+DRIFT_PROBLEMS: Final = "mlplatform_drift_data_problems"
+"""What is wrong with the data, counted by label `problem`."""
+QUALITY_VALUE: Final = "mlplatform_model_quality"
+"""How good predictions were, by label `metric`."""
+QUALITY_BREACHED: Final = "mlplatform_model_quality_breached"
+"""1 where that is too bad, else 0; by label `metric`."""
+RETRAINING_BLOCKED: Final = "mlplatform_retraining_blocked"
+"""1 where a retraining was wanted and its budget is spent, else 0; by label `reason`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,11 @@ _EXPORTED: Final = (
     ),
     _Exported("Pushgateway", "prometheus/pushgateway, README.md", ("push_failure_time_seconds", "push_time_seconds")),
     _Exported("Pushgateway", "this module: what jobs of the platform push", (LAST_SUCCESS,)),
+    _Exported(
+        "Pushgateway",
+        "runtime/drift/gauges.py",
+        (DRIFT_SCORE, DRIFT_DRIFTED, DRIFT_PROBLEMS, QUALITY_VALUE, QUALITY_BREACHED, RETRAINING_BLOCKED),
+    ),
     _Exported(
         "Alertmanager", "prometheus/alertmanager, notify/metrics.go", ("alertmanager_notifications_failed_total",)
     ),

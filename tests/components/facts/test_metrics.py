@@ -1,5 +1,6 @@
 """The table of metrics: every row has an exporter and a source, and something names it."""
 
+from mlplatform.drift_monitor import alerts as drift
 from mlplatform.facts.metrics import DCGM, LAST_SUCCESS, METRICS, OWN, of
 from mlplatform.monitoring_stack import dashboards, rules
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
@@ -20,6 +21,7 @@ def expressions() -> list[str]:
     return [
         *(rule.expr for part in parts for rule in part),
         *(alert.expr for alert in own),
+        *(alert.expr for alert in drift.alerts("fraud", stale_hours=26)),
         *(query.expr for panel in panels for query in panel.queries),
     ]
 

@@ -309,9 +309,9 @@ CASES = {
         unknown=read_unknown,
     ),
     "drift-monitor-cooldown": Case(
-        good=lambda: [Monitor("good", cooldown_hours=24), Monitor("good-inside", retraining={"cooldown_hours": 24})],
-        bad=lambda: [Monitor("bad"), Monitor("bad-zero", cooldown_hours=0)],
+        good=lambda: [Monitor("good"), Monitor("good-retraining", retraining={"cooldown_hours": 24})],
+        bad=lambda: [Monitor("bad", retraining={}), Monitor("bad-zero", retraining={"cooldown_hours": 0})],
         findings=dict.fromkeys(("bad", "bad-zero"), (COOLDOWN,)),
-        unknown=lambda: Monitor("unknown", cooldown_hours=unknown(24)),
+        unknown=lambda: Monitor("unknown", retraining={"cooldown_hours": unknown(24)}),
     ),
 }

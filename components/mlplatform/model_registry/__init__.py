@@ -1,0 +1,27 @@
+"""ModelRegistry: MLflow on PostgreSQL and S3, or one that exists, and who may write to it and read from it."""
+
+from mlplatform.model_registry.args import (
+    ExistingRegistry,
+    ModelRegistryArgs,
+    ModelRegistrySettings,
+    RegistryAccess,
+    RegistryArtifacts,
+    RegistryClient,
+    RegistryCollection,
+    RegistryDatabase,
+    RegistryServer,
+)
+from mlplatform.model_registry.component import ModelRegistry
+
+__all__ = [
+    "ExistingRegistry",
+    "ModelRegistry",
+    "ModelRegistryArgs",
+    "ModelRegistrySettings",
+    "RegistryAccess",
+    "RegistryArtifacts",
+    "RegistryClient",
+    "RegistryCollection",
+    "RegistryDatabase",
+    "RegistryServer",
+]

@@ -1,0 +1,25 @@
+"""What ModelRegistry promises, clause by clause."""
+
+CLAUSES = {
+    "model-registry.server": "MLflow 3 tracking server and registry on Kubernetes: replicas",
+    "model-registry.probes": "probes",
+    "model-registry.budget": "PDB",
+    "model-registry.restricted": "restricted pods",
+    "model-registry.network": "network policy",
+    "model-registry.postgres": "backend PostgreSQL on RDS: KMS",
+    "model-registry.password": "managed master password",
+    "model-registry.multi-az": "multi-AZ by field",
+    "model-registry.deletion-protection": "and deletion protection by field",
+    "model-registry.backups": "backups",
+    "model-registry.private": "no public access",
+    "model-registry.security-group": "security group from the cluster only",
+    "model-registry.artifacts": "artefacts in a hardened bucket served through the tracking server",
+    "model-registry.migrations": "both schema migrations as one Job before the server",
+    "model-registry.authentication": "authentication on",
+    "model-registry.secrets": "secrets by External Secrets",
+    "model-registry.collection": "garbage collection on a schedule",
+    "model-registry.metrics": "metrics scraped",
+    "model-registry.existing": "or adoption of an existing MLflow (URL and secret)",
+    "model-registry.writer": "writer role",
+    "model-registry.reader": "reader role",
+}
