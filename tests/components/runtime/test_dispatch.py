@@ -16,7 +16,8 @@ from kubernetes import client, config
 from mlplatform.facts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
 from mlplatform.runtime.dispatch import run
 from mlplatform.runtime.dispatch.queue import Delivery, Queue
-from mlplatform.runtime.dispatch.run import Exit, main
+from mlplatform.runtime.dispatch.run import main
+from mlplatform.runtime.jobs import Exit
 
 CONFIG = {"teams": {"vision": {"queue": "vision-queue"}}, "priorities": ["batch"], "default_priority": "batch"}
 SECRET = "hunter2-do-not-log"

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlplatform.facts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
+from mlplatform.runtime.jobs import explain
 
 SERVICE_ACCOUNT: Final = "worker"
 """The ServiceAccount of jobs: the only identity that a team's namespace offers them."""
@@ -112,16 +113,6 @@ def parse(body: str, group: str, config: Config) -> Message:
     if problem:
         raise MessageError(problem)
     return message
-
-
-def explain(error: ValidationError) -> list[str]:
-    """One line a wrong field, with its path and what is allowed, without the value given."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [": ".join(filter(None, (".".join(map(str, item["loc"])), _plain(item["msg"])))) for item in found]
-
-
-def _plain(text: str) -> str:
-    return text.removeprefix("Value error, ").replace("Input should be", "allowed is")
 
 
 def _wrong(given: str, allowed: Mapping[str, Any] | Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """One run of the dispatcher: receive, make the object, delete the message, until there is no more to do."""
 
-import json
 import os
 import re
 import signal
@@ -8,8 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Any, Final
 
 import boto3  # type: ignore[import-untyped]
@@ -19,9 +16,10 @@ from kubernetes.config.config_exception import ConfigException  # type: ignore[i
 from pydantic import ValidationError
 
 from mlplatform.runtime.dispatch.cluster import TIMEOUTS, Cluster, UnavailableError
-from mlplatform.runtime.dispatch.message import Config, MessageError, explain, parse
+from mlplatform.runtime.dispatch.message import Config, MessageError, parse
 from mlplatform.runtime.dispatch.objects import RESOURCES, Resource, manifest
 from mlplatform.runtime.dispatch.queue import WAIT_SECONDS, Delivery, Queue
+from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
 
 QUEUE_URL: Final = "DISPATCH_QUEUE_URL"
 """Environment variable: URL of the FIFO queue."""
@@ -48,21 +46,6 @@ LONGEST_HOLD: Final = 12 * 3600
 REASON: Final = 500
 """Characters of a reason that are logged: names of a message's fields may be long too."""
 _URL: Final = re.compile(r"https?://(?:sqs\.(?P<region>[a-z0-9-]+)\.)?[^/]+/.+\.fifo")
-
-
-class Exit(IntEnum):
-    """How a run ended."""
-
-    DONE = 0
-    """Nothing left to do; malformed messages are dealt with too."""
-    FAILED = 1
-    """The API or the queue failed."""
-    MISCONFIGURED = 2
-    """The environment is wrong; nothing was received."""
-
-
-class SettingsError(Exception):
-    """An environment that the dispatcher can't work in; the text says which variable, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +139,6 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         ended = Exit.FAILED
     write("info", "ended", code=ended.value, stopped=stopping.is_set())
     return ended
-
-
-def write(level: str, event: str, **fields: object) -> None:
-    """Writes one line of JSON to standard output."""
-    line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": level, "event": event, **fields}
-    print(json.dumps(line), flush=True)
 
 
 def _dispatcher(environment: Mapping[str, str], stopping: threading.Event) -> Dispatcher:

@@ -13,8 +13,6 @@ from pydantic import ValidationError
 
 from mlplatform.facts.drift import CONFIG, MODEL_VERSION, REQUEST_CONFIG
 from mlplatform.facts.request_log import partition
-from mlplatform.runtime.dispatch.message import explain
-from mlplatform.runtime.dispatch.run import Exit, SettingsError, write
 from mlplatform.runtime.drift import distances
 from mlplatform.runtime.drift.columns import Kind
 from mlplatform.runtime.drift.findings import Findings, Measure, compare, served
@@ -23,6 +21,7 @@ from mlplatform.runtime.drift.quality import joined, measure
 from mlplatform.runtime.drift.rows import Sample, Window, labels, logged, reference
 from mlplatform.runtime.drift.settings import Quality, Settings
 from mlplatform.runtime.drift.storage import Storage
+from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
 from mlplatform.runtime.request import run as request
 from mlplatform.runtime.request.gate import Verdict
 from mlplatform.runtime.request.message import Settings as Wish

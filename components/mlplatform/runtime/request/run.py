@@ -13,8 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from pydantic import ValidationError
 
 from mlplatform.facts.drift import REQUEST_CONFIG
-from mlplatform.runtime.dispatch.message import explain
-from mlplatform.runtime.dispatch.run import Exit, SettingsError, write
+from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
 from mlplatform.runtime.request.gate import Verdict
 from mlplatform.runtime.request.message import Settings, by_hand
 from mlplatform.runtime.request.requester import ContentionError, Outbox, Requester, settle
