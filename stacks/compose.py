@@ -21,6 +21,8 @@ from mlplatform import (
     GpuNodePool,
     GpuNodePoolArgs,
     InvalidArgs,
+    ModelRegistry,
+    ModelRegistryArgs,
     ModelStore,
     MonitoringStack,
     MonitoringStackArgs,
@@ -96,7 +98,7 @@ def compose(config: EnvironmentConfig) -> None:
     ground = compose_ground(config)
     data = compose_data(config, ground)
     platform = compose_platform(config, ground, data)
-    queue, endpoints = compose_workloads(config, ground, data, platform)
+    queue, registry, endpoints = compose_workloads(config, ground, data, platform)
     exports = {
         "vpc_id": ground.network.vpc_id,
         "cluster_name": ground.cluster.cluster_name,
@@ -109,6 +111,7 @@ def compose(config: EnvironmentConfig) -> None:
         "service_quotas": pulumi.Output.from_input({name: of.service_quotas for name, of in platform.pools.items()}),
         "training_queue_url": queue.queue_url,
         "training_quotas": queue.quotas,
+        "tracking_uri": registry.tracking_uri,
         "endpoints": pulumi.Output.from_input({name: of.address for name, of in endpoints.items()}),
     }
     for name, value in exports.items():
@@ -220,8 +223,8 @@ def compose_platform(config: EnvironmentConfig, ground: Ground, data: Data) -> P
 
 def compose_workloads(
     config: EnvironmentConfig, ground: Ground, data: Data, platform: Platform
-) -> tuple[TrainingQueue, Mapping[str, ServingEndpoint]]:
-    """What teams use: the queue that trains models, and the endpoints that serve them."""
+) -> tuple[TrainingQueue, ModelRegistry, Mapping[str, ServingEndpoint]]:
+    """What teams use: the queue that trains models, the registry that keeps them, and the endpoints that serve them."""
     queue = TrainingQueue(
         "training-queue",
         _wired(
@@ -231,10 +234,32 @@ def compose_workloads(
             capacity=[tier for tier in platform.capacity if tier.queued],
             cluster_name=ground.cluster.cluster_name,
             keda_role_arn=platform.addons.keda_role_arn,
+            destinations=config.destinations,
             vpc_cidr=ground.network.vpc_cidr,
             alarm_topic_arns=[platform.monitoring.topic_arn],
         ),
         ground.options(*platform.ready(Addon.KUEUE, Addon.KEDA, Addon.ARGO_WORKFLOWS)),
+    )
+    registry = ModelRegistry(
+        "registry",
+        _wired(
+            ModelRegistryArgs,
+            "registry",
+            config.registry,
+            secret_store=platform.addons.secret_store,
+            secrets_role_name=platform.addons.external_secrets_role_name,
+            clients=config.registry_clients,
+            cluster_name=ground.cluster.cluster_name,
+            cluster_security_group_id=ground.cluster.security_group_id,
+            vpc_id=ground.network.vpc_id,
+            vpc_cidr=ground.network.vpc_cidr,
+            subnet_ids=ground.network.intra_subnet_ids,
+            model_bucket_name=data.models.bucket_name,
+            model_key_arn=data.models.key_arn,
+            capacity=platform.capacity,
+        ),
+        # Teams' namespaces are the queue's.
+        ground.options(*platform.ready(Addon.PROMETHEUS_OPERATOR_CRDS, Addon.EXTERNAL_SECRETS), queue),
     )
     endpoints = {
         name: ServingEndpoint(
@@ -260,4 +285,4 @@ def compose_workloads(
         )
         for name, settings in config.endpoints.items()
     }
-    return queue, endpoints
+    return queue, registry, endpoints

@@ -11,6 +11,7 @@ from pulumi.runtime.config import CONFIG
 from pydantic import model_validator
 
 from mlplatform import (
+    REGISTRY_PORT,
     Addon,
     AddonsGpu,
     AddonsKarpenter,
@@ -21,11 +22,15 @@ from mlplatform import (
     GpuNodePoolSettings,
     GpuSoftware,
     In,
+    ModelRegistrySettings,
     ModelStoreArgs,
     MonitoringStackSettings,
     NatMode,
     NetworkSettings,
     Purpose,
+    QueueDestination,
+    RegistryAccess,
+    RegistryClient,
     ServingEndpointSettings,
     ServingGateway,
     TrainingQueueSettings,
@@ -64,6 +69,8 @@ class EnvironmentConfig(Args):
     """Offline and online storage of features."""
     models: ModelStoreArgs = ModelStoreArgs()
     """Where promoted models lie."""
+    registry: ModelRegistrySettings
+    """Experiments, runs and versions of models."""
     addons: AddonsSettings
     """The cluster's controllers and the software of its GPUs."""
     pools: Mapping[str, GpuNodePoolSettings]
@@ -145,6 +152,10 @@ class EnvironmentConfig(Args):
             (own and not network.deletion_protection, "network.deletion_protection is false: set true"),
             (bool(self.cluster.public_access_cidrs), "cluster.public_access_cidrs is set: leave it out"),
             (not self.cluster.deletion_protection, "cluster.deletion_protection is false: set true"),
+            (
+                self.registry.server is not None and not self.registry.deletion_protection,
+                "registry.deletion_protection is false: set true",
+            ),
             *(
                 (not getattr(self, part).deletion_protection, f"{part}.deletion_protection is false: set true")
                 for part in ("features", "models", "queue", "monitoring")
@@ -161,6 +172,17 @@ class EnvironmentConfig(Args):
         """The Gateway through which requests to endpoints come."""
         given = self.addons.gateway
         return ServingGateway(tls=given is not None and given.certificate_arn is not None)
+
+    @property
+    def destinations(self) -> list[QueueDestination]:
+        """What pods of teams reach: an own model registry too."""
+        registry = [QueueDestination(namespace=self.registry.namespace, ports=[REGISTRY_PORT])]
+        return [*(self.queue.destinations or []), *(registry if self.registry.server else [])]
+
+    @property
+    def registry_clients(self) -> dict[str, RegistryClient]:
+        """Who uses the model registry: every team, since training registers versions."""
+        return {team: RegistryClient(access=RegistryAccess.WRITER) for team in self.queue.teams}
 
     @property
     def gpu(self) -> AddonsGpu:

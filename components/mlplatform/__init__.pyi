@@ -78,6 +78,7 @@ from .hardened_bucket import HardenedBucket as HardenedBucket
 from .hardened_bucket import HardenedBucketArgs as HardenedBucketArgs
 from .hardened_bucket import ObjectLock as ObjectLock
 from .hardened_bucket import ObjectLockMode as ObjectLockMode
+from .model_registry import REGISTRY_PORT as REGISTRY_PORT
 from .model_registry import ExistingRegistry as ExistingRegistry
 from .model_registry import ModelRegistry as ModelRegistry
 from .model_registry import ModelRegistryArgs as ModelRegistryArgs

@@ -26,6 +26,9 @@ USES_OF_KEYS: dict[str, tuple[str, ...]] = {
     "aws:ec2/launchTemplate:LaunchTemplate.blockDeviceMappings.ebs.kmsKeyId": ("Ebs", "Autoscaling", "Spot"),
     "aws:eks/cluster:Cluster.encryptionConfig.provider.keyArn": ("Eks",),
     "aws:lambda/function:Function.kmsKeyArn": ("Lambda",),
+    "aws:rds/instance:Instance.kmsKeyId": ("Rds",),
+    "aws:rds/instance:Instance.masterUserSecretKmsKeyId": ("Secrets",),
+    "aws:rds/instance:Instance.performanceInsightsKmsKeyId": ("Rds",),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     ".rules.applyServerSideEncryptionByDefault.kmsMasterKeyId": ("S3",),
     "aws:sns/topic:Topic.kmsMasterKeyId": ("AlarmsToSns",),

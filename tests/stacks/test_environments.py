@@ -93,6 +93,7 @@ def test_production_protects_what_holds_data_and_nothing_beside_it() -> None:
         "aws:glue/catalogDatabase:CatalogDatabase",
         "aws:kms/alias:Alias",
         "aws:kms/key:Key",
+        "aws:rds/instance:Instance",
         "aws:s3/bucket:Bucket",
         "aws:sqs/queue:Queue",
     }

@@ -7,7 +7,7 @@ from typing import Optional
 import pulumi
 
 from mlplatform.addons.args import Addon, AddonsArgs
-from mlplatform.addons.install import KEDA_ROLE, SECRET_STORE, STORAGE_CLASS, everything
+from mlplatform.addons.install import KEDA_ROLE, SECRET_STORE, SECRETS_ROLE, STORAGE_CLASS, everything
 from mlplatform.addons.site import Site
 from mlplatform.addons.values import GATEWAY_NAME, GATEWAY_NAMESPACE
 
@@ -31,6 +31,9 @@ class Addons(pulumi.ComponentResource):
     """Images that charts install, as a mirror must have them: registry, path, tag, and a digest where one is known."""
     keda_role_arn: pulumi.Output[Optional[str]]
     """ARN of the role of KEDA's operator, which roles of scalers trust; none where KEDA is switched off."""
+    external_secrets_role_name: pulumi.Output[Optional[str]]
+    """Name of the role of External Secrets, to which the right to read one more secret can be attached; none where it
+    is switched off."""
     storage_class: pulumi.Output[Optional[str]]
     """Name of the default StorageClass; none where the EBS CSI driver is switched off."""
     secret_store: pulumi.Output[Optional[str]]
@@ -51,10 +54,11 @@ class Addons(pulumi.ComponentResource):
         def where(addon: Addon, value: str) -> pulumi.Output[Optional[str]]:
             return pulumi.Output.from_input(value if args.has(addon) else None)
 
-        keda = site.roles.get(KEDA_ROLE)
+        keda, secrets = site.roles.get(KEDA_ROLE), site.roles.get(SECRETS_ROLE)
         self.installed = pulumi.Output.from_input(dict(sorted(site.versions.items())))
         self.images = pulumi.Output.from_input(sorted({image.reference for image in site.images}))
         self.keda_role_arn = keda.role_arn if keda else pulumi.Output.from_input(None)
+        self.external_secrets_role_name = secrets.role_name if secrets else pulumi.Output.from_input(None)
         self.storage_class = where(Addon.EBS_CSI, STORAGE_CLASS)
         self.secret_store = where(Addon.EXTERNAL_SECRETS, SECRET_STORE)
         self.gateway_name = where(Addon.GATEWAY, GATEWAY_NAME)
@@ -64,6 +68,7 @@ class Addons(pulumi.ComponentResource):
                 "installed": self.installed,
                 "images": self.images,
                 "keda_role_arn": self.keda_role_arn,
+                "external_secrets_role_name": self.external_secrets_role_name,
                 "storage_class": self.storage_class,
                 "secret_store": self.secret_store,
                 "gateway_name": self.gateway_name,

@@ -23,6 +23,7 @@ GPU_SOFTWARE: Final = "gpu-software"
 EFA: Final = "efa"
 TRAINER: Final = "trainer"
 KEDA_ROLE: Final = "keda"
+SECRETS_ROLE: Final = "external-secrets"
 PUSHGATEWAY: Final = MappingProxyType({"app.kubernetes.io/name": "prometheus-pushgateway"})
 """Labels of its pods, as its chart has them."""
 PUSH_PORT: Final = 9091
@@ -105,6 +106,7 @@ def _load_balancer_controller(site: Site) -> pulumi.Resource:
 def _external_secrets(site: Site) -> pulumi.Resource:
     allowed = site.args.external_secrets or AddonsExternalSecrets()
     role = access.workload_role(site, access.external_secrets(site, allowed))
+    site.roles[SECRETS_ROLE] = role
     controller = site.release("external-secrets", role)
     return site.objects.custom(
         "secret-store",

@@ -12,8 +12,10 @@ from mlplatform.model_registry.args import (
     RegistryServer,
 )
 from mlplatform.model_registry.component import ModelRegistry
+from mlplatform.model_registry.mlflow import PORT as REGISTRY_PORT
 
 __all__ = [
+    "REGISTRY_PORT",
     "ExistingRegistry",
     "ModelRegistry",
     "ModelRegistryArgs",
