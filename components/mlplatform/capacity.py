@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Optional
+from typing import Any, Optional
 
 from mlplatform.args import Args
 
@@ -82,3 +82,21 @@ class Capacity(Args):
     def queued(self) -> bool:
         """Whether it is for work that a queue admits."""
         return self.purpose in QUEUED
+
+
+def placement(tiers: Sequence[Capacity]) -> dict[str, Any]:
+    """Part of a PodSpec: nodes of any of the tiers, which one first is the pool's affair; nothing without tiers."""
+    if not tiers:
+        return {}
+    terms = [
+        {
+            "matchExpressions": [
+                {"key": key, "operator": "In", "values": [value]} for key, value in sorted(tier.node_labels.items())
+            ]
+        }
+        for tier in tiers
+    ]
+    wanted = [toleration.model_dump(exclude_none=True) for tier in tiers for toleration in tier.tolerations or ()]
+    tolerations = [toleration for at, toleration in enumerate(wanted) if toleration not in wanted[:at]]
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    return {"affinity": affinity, **({"tolerations": tolerations} if tolerations else {})}

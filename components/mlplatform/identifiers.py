@@ -48,3 +48,6 @@ QUANTITY: Final[Rule[str]] = matching(
     r"\d+(\.\d+)?(m|k|[KMGTP]i|[MGTP])?", "a quantity of Kubernetes, such as 500m, 2 or 16Gi"
 )
 IPV4_CIDR: Final[Rule[str]] = _ipv4_cidr
+URL: Final[Rule[str]] = matching(
+    r"https?://[^\s/]+(/[^\s/]+)*", "a URL without a last slash, such as https://wiki.example.com/runbooks"
+)

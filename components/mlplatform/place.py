@@ -6,6 +6,8 @@ from typing import Self
 import pulumi
 import pulumi_aws as aws
 
+from mlplatform.facts.iam import dns_suffix
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -32,3 +34,7 @@ class Place:
         """ARN of a resource of this account; `region` is False for global services such as IAM."""
         where = self.region if region else ""
         return pulumi.Output.concat("arn:", self.partition, f":{service}:", where, ":", self.account_id, ":", resource)
+
+    def host(self, service: str) -> pulumi.Output[str]:
+        """Host name of a service of this region, such as s3.eu-west-1.amazonaws.com, as `kms:ViaService` names it."""
+        return self.region.apply(lambda region: f"{service}.{region}.{dns_suffix(region)}")

@@ -114,7 +114,7 @@ def _state(build: _Build) -> State:
     else:
         bucket = _state_bucket(build, given, key_arn)
         name, arn = bucket.bucket_name, bucket.bucket_arn
-    return State(name, arn, key_arn, build.place.region, build.args.project)
+    return State(name, arn, key_arn, build.place, build.args.project)
 
 
 def _state_key_arn(build: _Build, given: StateBackend) -> pulumi.Output[str]:

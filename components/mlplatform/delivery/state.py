@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix
+from mlplatform.facts.iam import Conditions, Statement
+from mlplatform.place import Place
 
 ROOT = ".pulumi"
 META = f"{ROOT}/meta.yaml"
@@ -26,17 +27,17 @@ class State:
     bucket_name: pulumi.Output[str]
     bucket_arn: pulumi.Output[str]
     key_arn: pulumi.Output[str]
-    region: pulumi.Output[str]
+    place: Place
     project: str
 
     @property
     def url(self) -> pulumi.Output[str]:
         """What `pulumi login` takes."""
-        return pulumi.Output.concat("s3://", self.bucket_name, "?region=", self.region)
+        return pulumi.Output.concat("s3://", self.bucket_name, "?region=", self.place.region)
 
     def secrets_provider(self, environment: str) -> pulumi.Output[str]:
         """What `pulumi stack init --secrets-provider` takes (gocloud.dev, secrets/awskms, URLOpener)."""
-        where = pulumi.Output.concat("awskms:///", self.key_arn, "?region=", self.region)
+        where = pulumi.Output.concat("awskms:///", self.key_arn, "?region=", self.place.region)
         return pulumi.Output.concat(where, f"&context_{CONTEXT}={environment}")
 
     def read_by_previews(self, stack: str) -> tuple[pulumi.Output[str], ...]:
@@ -59,7 +60,7 @@ class State:
         yield from self._key(environment, writes=writes)
 
     def _key(self, environment: str, *, writes: bool) -> Iterator[Statement]:
-        by_s3: Conditions = {"StringEquals": {"kms:ViaService": self.region.apply(_s3_of)}}
+        by_s3: Conditions = {"StringEquals": {"kms:ViaService": self.place.host("s3")}}
         actions = ("kms:Decrypt", "kms:GenerateDataKey") if writes else ("kms:Decrypt",)
         yield Statement("KeyByS3", actions, (self.key_arn,), conditions=by_s3)
         own: Conditions = {"StringEquals": {f"kms:EncryptionContext:{CONTEXT}": environment}}
@@ -79,7 +80,3 @@ class State:
 
     def _objects(self, *paths: str) -> tuple[pulumi.Output[str], ...]:
         return tuple(pulumi.Output.concat(self.bucket_arn, f"/{path}") for path in paths)
-
-
-def _s3_of(region: str) -> str:
-    return f"s3.{region}.{dns_suffix(region)}"

@@ -1,14 +1,13 @@
 """What the drift job may do: read the endpoint's data, write its reports, hold its state, send one kind of message."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import pulumi
 
 from mlplatform.build import Build
 from mlplatform.drift_monitor.args import DriftMonitorArgs
 from mlplatform.facts import drift, request_log
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document
+from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.place import Place
 
 _STATE = ("dynamodb:GetItem", "dynamodb:PutItem")
@@ -88,12 +87,8 @@ def _state(endpoint: str, table_arn: pulumi.Output[str]) -> Statement:
 
 def _key(sid: str, place: Place, arns: Sequence[object], services: Sequence[str], actions: Sequence[str]) -> Statement:
     """Use of keys through services only."""
-    via = [place.region.apply(partial(_endpoint_of, service)) for service in services]
+    via = [place.host(service) for service in services]
     return Statement(sid, actions, arns, conditions={"StringEquals": {"kms:ViaService": via}})
-
-
-def _endpoint_of(service: str, region: str) -> str:
-    return f"{service}.{region}.{dns_suffix(region)}"
 
 
 def _bucket(place: Place, name: pulumi.Input[str]) -> pulumi.Output[str]:

@@ -12,7 +12,7 @@ from mlplatform.args import Args, In, at_least, between, checked, distinct, each
 from mlplatform.facts.drift import VALUES, strange
 from mlplatform.facts.naming import Kind, check
 from mlplatform.facts.request_log import prefix
-from mlplatform.identifiers import BUCKET_NAME, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN
+from mlplatform.identifiers import BUCKET_NAME, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.workload_role import DNS_LABEL
@@ -34,7 +34,6 @@ REFERENCE = matching(
     "a folder of the bucket, with / at its end and not at its beginning, and with ${model_version} below a folder, "
     "such as reference/${model_version}/",
 )
-URL = matching(r"https?://[^\s/]+(/[^\s/]+)*", "a URL without a last slash, such as https://wiki.example.com/runbooks")
 QUEUE_URL = matching(
     r"https://\S+\.fifo", "the URL of a FIFO queue, such as https://sqs.eu-west-1.amazonaws.com/111122223333/jobs.fifo"
 )

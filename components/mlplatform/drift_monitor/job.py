@@ -9,7 +9,7 @@ from mlplatform.build import Build
 from mlplatform.drift_monitor import access
 from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining
 from mlplatform.facts import drift
-from mlplatform.facts.cidr import PRIVATE_RANGES
+from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import ToCidr, ToPods, egress
 from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME
 from mlplatform.facts.pods import container_security, pod_security
@@ -29,8 +29,6 @@ PUSH_PORT: Final = 9091
 """Where they listen (prometheus-pushgateway, values.yaml, service.targetPort)."""
 HTTPS: Final = (443,)
 EVERYWHERE: Final = "0.0.0.0/0"
-CLOSED: Final = (*map(str, PRIVATE_RANGES), "169.254.0.0/16")
-"""Ranges that are never on the internet, link-local ones included (RFC 3927)."""
 
 
 def pod_labels(build: Build[DriftMonitorArgs]) -> dict[str, str]:
@@ -41,7 +39,7 @@ def pod_labels(build: Build[DriftMonitorArgs]) -> dict[str, str]:
 def reaches(build: Build[DriftMonitorArgs]) -> dict[str, object]:
     """The egress policy: AWS and the Pushgateway."""
     args = build.args
-    storage = [ToCidr(cidr, HTTPS, CLOSED if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
+    storage = [ToCidr(cidr, HTTPS, NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
     pushes = ToPods(PUSHGATEWAY, {NAMESPACE_NAME: str(args.pushgateway_namespace)}, (PUSH_PORT,))
     return egress(pod_labels(build), to=(ToCidr(args.vpc_cidr, HTTPS), *storage, pushes))
 

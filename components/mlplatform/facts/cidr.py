@@ -23,6 +23,9 @@ PREFIXES: Final = range(16, 25)
 PRIVATE_RANGES: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 """Addresses that are never routed on the internet: RFC 1918, and RFC 6598's shared space."""
 
+NEVER_PUBLIC: Final = (*map(str, PRIVATE_RANGES), "169.254.0.0/16")
+"""Ranges that are never on the internet, link-local ones included (RFC 3927): the instance's metadata are there."""
+
 # Bits by which a private, a public and an intra subnet are longer than their VPC. An application load balancer needs a
 # public /27 (Elastic Load Balancing, Application Load Balancers), so small VPCs give up private space for it.
 _EXTRA_BITS: Final[Mapping[int, tuple[int, int, int]]] = MappingProxyType(

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 import pulumi
 
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document
+from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.feature_store.feast import (
     DATA_CATALOG,
     MATERIALIZED,
@@ -133,11 +132,7 @@ def _queries(store: Store, access: Access) -> Iterator[Statement]:
 
 def _key(store: Store) -> Iterator[Statement]:
     """Use of the key through S3 and DynamoDB only: Athena too reads and writes by S3."""
-    services = [store.place.region.apply(partial(_via, service)) for service in ("dynamodb", "s3")]
+    services = [store.place.host(service) for service in ("dynamodb", "s3")]
     conditions: Conditions = {"StringEquals": {"kms:ViaService": services}}
     actions = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
     yield Statement("Key", actions, (store.key_arn,), conditions=conditions)
-
-
-def _via(service: str, region: str) -> str:
-    return f"{service}.{region}.{dns_suffix(region)}"

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.build import Build
-from mlplatform.facts.iam import Statement, dns_suffix, document, service_trust
+from mlplatform.facts.iam import Statement, document, service_trust
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryDatabase
 
@@ -181,7 +181,7 @@ def readable(build: _Build, args: RegistryDatabase, key_arn: pulumi.Output[str])
     # RDS names the secret `rds!db-<id>` and tags it with the instance; known by that before there is a secret.
     secrets = build.place.arn("secretsmanager", f"secret:{MANAGED_SECRETS}")
     instance = build.place.arn("rds", f"db:{identifier(build.name, args)}")
-    via = build.place.region.apply(lambda region: f"secretsmanager.{region}.{dns_suffix(region)}")
+    via = build.place.host("secretsmanager")
     read = Statement(
         "Read",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),

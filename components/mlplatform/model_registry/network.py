@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mlplatform.facts.cidr import PRIVATE_RANGES
+from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import ToCidr, ToPods, egress
 from mlplatform.facts.labels import NAMESPACE_NAME
 from mlplatform.model_registry.args import ModelRegistryArgs
@@ -11,8 +11,6 @@ from mlplatform.model_registry.mlflow import DATABASE_PORT, PORT
 
 HTTPS: Final = 443
 EVERYWHERE: Final = "0.0.0.0/0"
-CLOSED: Final = (*map(str, PRIVATE_RANGES), "169.254.0.0/16")
-"""Ranges that are never on the internet, link-local ones included (RFC 3927)."""
 PROMETHEUS: Final = {"app.kubernetes.io/name": "prometheus"}
 """On the pods of Prometheus: Prometheus Operator sets it."""
 
@@ -21,7 +19,7 @@ Labels = Mapping[str, str]
 
 def of_server(args: ModelRegistryArgs, server: Labels, collection: Labels, *, metrics: bool) -> dict[str, Any]:
     """The server's policy: clients, the collection and Prometheus come in; database and AWS are reached."""
-    storage = [ToCidr(cidr, (HTTPS,), CLOSED if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
+    storage = [ToCidr(cidr, (HTTPS,), NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
     clients = [_peer(namespace, client.pod_labels or {}) for namespace, client in sorted((args.clients or {}).items())]
     prometheus = [_peer(str(args.monitoring_namespace), PROMETHEUS)] if metrics else []
     peers = [*clients, *prometheus, {"podSelector": {"matchLabels": dict(collection)}}]

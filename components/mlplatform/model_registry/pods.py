@@ -7,6 +7,7 @@ from typing import Any, Final
 import pulumi
 
 from mlplatform.build import Build
+from mlplatform.capacity import placement
 from mlplatform.facts.labels import COMPONENT, DOMAIN
 from mlplatform.facts.pods import container_security, pod_security
 from mlplatform.model_registry import mlflow
@@ -65,7 +66,7 @@ def template(home: Home, role: str, part: str | None, spec: Mapping[str, Any]) -
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": pod_security(),
-            **_placement(home.build.args),
+            **placement(home.build.args.tiers),
             **spec,
         },
     }
@@ -108,21 +109,3 @@ _MOUNTS: Final[Mapping[str, dict[str, Any]]] = {
 def _variable(name: str, value: Any) -> dict[str, Any]:
     """A variable: a text, or where it comes from."""
     return {"name": name, "valueFrom": value} if isinstance(value, dict) else {"name": name, "value": value}
-
-
-def _placement(args: ModelRegistryArgs) -> dict[str, Any]:
-    """Nodes of any tier of the pool; which tier comes first is the pool's affair."""
-    if not args.tiers:
-        return {}
-    terms = [
-        {
-            "matchExpressions": [
-                {"key": key, "operator": "In", "values": [value]} for key, value in sorted(tier.node_labels.items())
-            ]
-        }
-        for tier in args.tiers
-    ]
-    wanted = [toleration.model_dump(exclude_none=True) for tier in args.tiers for toleration in tier.tolerations or ()]
-    tolerations = [toleration for at, toleration in enumerate(wanted) if toleration not in wanted[:at]]
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-    return {"affinity": affinity, **({"tolerations": tolerations} if tolerations else {})}

@@ -1,13 +1,12 @@
 """The bucket of artifacts, what the server may do in it, and what a promotion may do in that of promoted models."""
 
-from functools import partial
 from typing import TypeAlias
 
 import pulumi
 import pulumi_aws as aws
 
 from mlplatform.build import Build
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document
+from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.hardened_bucket import HardenedBucket, HardenedBucketArgs
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryArtifacts
 from mlplatform.model_registry.mlflow import ARTIFACTS
@@ -71,12 +70,8 @@ def promotion_policy(build: _Build) -> pulumi.Output[str] | None:
 
 
 def _key(place: Place, key_arn: pulumi.Input[str]) -> Statement:
-    through: Conditions = {"StringEquals": {"kms:ViaService": place.region.apply(partial(_via, "s3"))}}
+    through: Conditions = {"StringEquals": {"kms:ViaService": place.host("s3")}}
     return Statement("Key", ("kms:Decrypt", "kms:GenerateDataKey"), (key_arn,), conditions=through)
-
-
-def _via(service: str, region: str) -> str:
-    return f"{service}.{region}.{dns_suffix(region)}"
 
 
 def _json(*statements: Statement) -> pulumi.Output[str]:

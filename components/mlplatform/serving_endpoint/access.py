@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import pulumi
 
 from mlplatform.args import matching
 from mlplatform.facts import request_log
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document
+from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.place import Place
 
 # Neither has a slash, nor what IAM reads as a wildcard: each is one folder, and no policy names more than it says.
@@ -90,12 +89,8 @@ def _bucket_arn(place: Place, bucket: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 def _key(place: Place, key_arn: pulumi.Input[str], action: str) -> Statement:
-    through: Conditions = {"StringEquals": {"kms:ViaService": place.region.apply(partial(_via, "s3"))}}
+    through: Conditions = {"StringEquals": {"kms:ViaService": place.host("s3")}}
     return Statement("Key", (action,), (key_arn,), conditions=through)
-
-
-def _via(service: str, region: str) -> str:
-    return f"{service}.{region}.{dns_suffix(region)}"
 
 
 def _json(*statements: Statement) -> pulumi.Output[str]:

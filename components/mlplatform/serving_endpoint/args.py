@@ -9,7 +9,7 @@ from pydantic import model_validator
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.capacity import Capacity, Purpose
 from mlplatform.facts.request_log import VARIABLES
-from mlplatform.identifiers import BUCKET_NAME, DOMAIN, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN
+from mlplatform.identifiers import BUCKET_NAME, DOMAIN, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.serving_endpoint.access import MODEL_NAME, MODEL_URI, MODEL_VERSION
@@ -29,7 +29,6 @@ PORTS = between(1024, 65_535, "as a port")
 PERCENT = between(0, 100, "percent")
 
 PATH = matching(r"/[^\s?#]*", "a path from the root, such as /health")
-URL = matching(r"https?://[^\s/]+(/[^\s/]+)*", "a URL without a last slash, such as https://wiki.example.com/runbooks")
 
 
 def _own_environment(values: Mapping[str, In[str]]) -> Mapping[str, In[str]]:

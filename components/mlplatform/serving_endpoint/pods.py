@@ -8,6 +8,7 @@ from typing import Any, Final
 import pulumi
 
 from mlplatform.args import In
+from mlplatform.capacity import placement
 from mlplatform.facts import request_log
 from mlplatform.facts.labels import COMPONENT, DOMAIN
 from mlplatform.facts.pods import container_security, pod_security
@@ -96,7 +97,7 @@ def pod(serving: Serving, track: str, *, user: In[int] | None) -> dict[str, Any]
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
         "volumes": _volumes(args),
-        **_placement(args),
+        **placement(args.tiers),
     }
 
 
@@ -203,25 +204,3 @@ def _volumes(args: ServingEndpointArgs) -> list[dict[str, Any]]:
     if args.request_log:
         volumes.append({"name": "log", "emptyDir": {}})
     return volumes
-
-
-def _placement(args: ServingEndpointArgs) -> dict[str, Any]:
-    """Nodes of any tier of the pool; which tier comes first is the pool's affair."""
-    if not args.tiers:
-        return {}
-    terms = [
-        {
-            "matchExpressions": [
-                {"key": key, "operator": "In", "values": [value]} for key, value in sorted(tier.node_labels.items())
-            ]
-        }
-        for tier in args.tiers
-    ]
-    tolerations: list[dict[str, Any]] = []
-    for tier in args.tiers:
-        for toleration in tier.tolerations or ():
-            wanted = toleration.model_dump(exclude_none=True)
-            if wanted not in tolerations:
-                tolerations.append(wanted)
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-    return {"affinity": affinity, **({"tolerations": tolerations} if tolerations else {})}

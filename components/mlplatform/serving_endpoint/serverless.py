@@ -191,7 +191,7 @@ def _runtime(build: _Build, logs: aws.cloudwatch.LogGroup, key_arn: pulumi.Outpu
     """What Lambda does by the role for every function."""
     streams = (pulumi.Output.concat(logs.arn, ":*"),)
     yield Statement("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), streams)
-    through: Conditions = {"StringEquals": {"kms:ViaService": build.place.region.apply(_via_lambda)}}
+    through: Conditions = {"StringEquals": {"kms:ViaService": build.place.host("lambda")}}
     yield Statement("Environment", ("kms:Decrypt",), (key_arn,), conditions=through)
     if build.args.tracing:
         # X-Ray has no resources to name (Service Authorization Reference, AWS X-Ray).
@@ -202,10 +202,6 @@ def _runtime(build: _Build, logs: aws.cloudwatch.LogGroup, key_arn: pulumi.Outpu
         code: Conditions = {"ArnEquals": {"lambda:SourceFunctionArn": build.function_arn}}
         yield Statement("Interfaces", _INTERFACES, ("*",))
         yield Statement("NotByCode", _INTERFACES, ("*",), effect="Deny", conditions=code)
-
-
-def _via_lambda(region: str) -> str:
-    return f"lambda.{region}.{dns_suffix(region)}"
 
 
 def _function(  # noqa: PLR0913, PLR0917 - what it is made of

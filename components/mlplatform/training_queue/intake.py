@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.build import Build
-from mlplatform.facts.iam import Statement, deny_insecure_transport, dns_suffix, document
+from mlplatform.facts.iam import Statement, deny_insecure_transport, document
 from mlplatform.facts.kms import KeyUse
 from mlplatform.keys import encryption_key
 from mlplatform.training_queue.args import QueueIntake, TrainingQueueArgs
@@ -141,8 +141,8 @@ def _sends(build: _Build, queue: aws.sqs.Queue, key_arn: pulumi.Output[str]) -> 
 
 def key_use(build: _Build, key_arn: pulumi.Output[str], actions: Sequence[str]) -> Statement:
     """Use of the queues' key, through SQS only."""
-    service = build.place.region.apply(lambda region: f"sqs.{region}.{dns_suffix(region)}")
-    return Statement("Key", actions, (key_arn,), conditions={"StringEquals": {"kms:ViaService": service}})
+    through = build.place.host("sqs")
+    return Statement("Key", actions, (key_arn,), conditions={"StringEquals": {"kms:ViaService": through}})
 
 
 def _submitters(build: _Build, policy: aws.iam.Policy) -> dict[str, pulumi.Output[str]]:
