@@ -65,7 +65,7 @@ def differences(before: Json, after: Json, path: Path = (), alike: Alike = str) 
     Lists are aligned, so that an item put in front does not change all that follow. Texts that are JSON documents or
     have several lines are compared inside. Texts, and keys, that `alike` gives the same text for do not differ.
     """
-    if before == after and type(before) is type(after):
+    if before == after and _written(before) == _written(after):
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         yield from _mappings(before, after, path, alike)
@@ -76,6 +76,11 @@ def differences(before: Json, after: Json, path: Path = (), alike: Alike = str) 
             yield from _texts(before, after, path, alike)
     elif before != after or isinstance(before, bool) != isinstance(after, bool):
         yield path, before, after
+
+
+def _written(value: Json) -> str:
+    """A value as JSON, in which true is not 1 as it is to Python, however deep it lies."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _mappings(before: Mapping[str, Json], after: Mapping[str, Json], path: Path, alike: Alike) -> Iterator[Difference]:
@@ -90,7 +95,7 @@ def _mappings(before: Mapping[str, Json], after: Mapping[str, Json], path: Path,
 
 
 def _lists(before: list[Json], after: list[Json], path: Path, alike: Alike) -> Iterator[Difference]:
-    old, new = ([alike(json.dumps(item, sort_keys=True)) for item in items] for items in (before, after))
+    old, new = ([alike(_written(item)) for item in items] for items in (before, after))
     for tag, b1, b2, a1, a2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             continue

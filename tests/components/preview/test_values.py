@@ -58,6 +58,8 @@ def test_a_star_stands_for_any_step():
         ("a\nb\nc", "a\nx\nc", [(("line 2",), "b", "x")]),
         ("a\nb", "a\nb\nc", [(("line 3",), MISSING, "c")]),
         (True, 1, [((), True, 1)]),
+        ([{}, True, {}], [{}, 1, {}], [((1,), True, 1)]),
+        ({"a": [0]}, {"a": [False]}, [(("a", 0), 0, False)]),
         (1, 1.0, []),
         ({"a": []}, {"a": {}}, [(("a",), [], {})]),
         ("x", "x", []),
