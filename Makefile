@@ -38,11 +38,16 @@ benchmark: $(READY)  ## Measure how times grow with a program: preview, policies
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-# The lock is for every platform (--universal) and carries no registry address.
+# The locks are for every platform (--universal) and carry no registry address.
+COMPILE = .lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links $(UPGRADE)
+lock: UPGRADE := --upgrade
 lock:  ## Resolve the dependencies anew into requirements/
 	@test -x .lock/bin/uv || ($(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet 'uv>=0.13,<0.14')
-	@.lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --upgrade --group dev --output-file requirements/dev.txt pyproject.toml
+	@$(COMPILE) --group dev --output-file requirements/dev.txt pyproject.toml
+	@$(COMPILE) --group loop --output-file requirements/loop.txt pyproject.toml
+	@$(COMPILE) --group runtime --output-file requirements/runtime.txt
+	@$(COMPILE) --group kfp --output-file requirements/kfp.txt
 
 clean:  ## Remove what the targets made
 	@rm -rf $(VENV) .lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

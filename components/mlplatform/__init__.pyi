@@ -83,7 +83,6 @@ from .model_registry import ExistingRegistry as ExistingRegistry
 from .model_registry import ModelRegistry as ModelRegistry
 from .model_registry import ModelRegistryArgs as ModelRegistryArgs
 from .model_registry import ModelRegistrySettings as ModelRegistrySettings
-from .model_registry import RegistryAccess as RegistryAccess
 from .model_registry import RegistryArtifacts as RegistryArtifacts
 from .model_registry import RegistryClient as RegistryClient
 from .model_registry import RegistryCollection as RegistryCollection
@@ -101,6 +100,8 @@ from .network import Network as Network
 from .network import NetworkArgs as NetworkArgs
 from .network import NetworkFlowLogs as NetworkFlowLogs
 from .network import NetworkSettings as NetworkSettings
+from .registry_account import RegistryAccess as RegistryAccess
+from .registry_account import RegistryAccount as RegistryAccount
 from .serving_endpoint import KServeProtocol as KServeProtocol
 from .serving_endpoint import ServedModel as ServedModel
 from .serving_endpoint import Serverless as Serverless

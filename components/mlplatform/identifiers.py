@@ -51,3 +51,7 @@ IPV4_CIDR: Final[Rule[str]] = _ipv4_cidr
 URL: Final[Rule[str]] = matching(
     r"https?://[^\s/]+(/[^\s/]+)*", "a URL without a last slash, such as https://wiki.example.com/runbooks"
 )
+SECRET: Final[Rule[str]] = matching(
+    r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]+",
+    "the name or the ARN of a secret in Secrets Manager, such as platform/registry",
+)

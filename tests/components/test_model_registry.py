@@ -631,6 +631,17 @@ def test_client_gets_address_account_and_password(full: Recorded, namespace: str
     assert outputs(full)["credentials"] == {"drift": "x-credentials", "pipelines": "x-credentials"}
 
 
+def test_a_namespace_that_comes_later_reaches_the_server_and_makes_its_secret_itself() -> None:
+    graph = changed({"clients": {"fraud": {"access": "writer", "credentials": False}}})
+    assert not graph.all(EXTERNAL_SECRET, "x-client-.*")
+    assert outputs(graph)["credentials"] == {}
+    assert {"kubernetes.io/metadata.name": "fraud"} in [
+        peer["namespaceSelector"]["matchLabels"]
+        for peer in spec(graph, NETWORK_POLICY, "x-server")["ingress"][0]["from"]
+        if "namespaceSelector" in peer
+    ]
+
+
 @covers(
     "model-registry.network",
     field="ModelRegistryArgs.clients.pod_labels",

@@ -70,7 +70,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no image": (
         {"dispatcher": {}},
-        ".dispatcher.image: missing; set it: Image with `mlplatform[runtime]`, by digest",
+        ".dispatcher.image: missing; set it: Image of `mlplatform.runtime`, by digest",
     ),
     "namespace of dispatchers": (
         with_values(BASE, {"dispatcher.namespace": "a_b"}),

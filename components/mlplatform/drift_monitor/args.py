@@ -167,8 +167,6 @@ class DriftMonitorSettings(Args):
 
     endpoint: str
     """Endpoint that is watched: the folder of its request log, `requests/<endpoint>/`."""
-    image: In[str]
-    """Image with `mlplatform[runtime]`, by digest."""
     reference_prefix: str
     """Folder with what the model was trained on, lines of JSON with `features` and `prediction`; `${model_version}` in
     it stands for the model and version that answer, so that a new version is compared with its own reference."""
@@ -219,7 +217,6 @@ class DriftMonitorSettings(Args):
     by default: without the table the cooldown is forgotten. Off is for throw-away environments."""
 
     _endpoint = checked(_endpoint, "endpoint")
-    _image = checked(IMAGE, "image")
     _folder = checked(REFERENCE, "reference_prefix")
     _schedule = checked(CRON, "schedule")
     _window = checked(between(1, 168, "hours"), "window_hours")
@@ -263,6 +260,8 @@ class DriftQueue(Args):
 class DriftMonitorArgs(DriftMonitorSettings):
     """What a drift monitor needs to know."""
 
+    image: In[str]
+    """Image of `mlplatform.runtime`, by digest."""
     bucket_name: In[str]
     """Feature bucket: request log, reference and labels are read there, and reports written below `drift/`."""
     bucket_key_arn: In[str]
@@ -292,6 +291,7 @@ class DriftMonitorArgs(DriftMonitorSettings):
     pushgateway_namespace: Optional[str] = "monitoring"
     """Namespace of the Pushgateway's pods, which listen on 9091; monitoring by default."""
 
+    _image = checked(IMAGE, "image")
     _buckets = checked(BUCKET_NAME, "bucket_name", "reference_bucket_name")
     _keys = checked(KEY_ARN, "bucket_key_arn", "reference_key_arn", "topic_key_arn")
     _topic = checked(TOPIC_ARN, "topic_arn")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from functools import partial
 from typing import Optional, Self
 
@@ -13,9 +12,10 @@ from mlplatform.capacity import Capacity, Purpose
 from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import AccessLogs, BucketLifecycle, BucketReplication, refuse_both
-from mlplatform.identifiers import BUCKET_NAME, IMAGE, IPV4_CIDR, SECURITY_GROUP, SUBNET, VPC
+from mlplatform.identifiers import BUCKET_NAME, IMAGE, IPV4_CIDR, SECRET, SECURITY_GROUP, SUBNET, VPC
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
+from mlplatform.registry_account import URI, RegistryAccess
 
 KINDS = ("server", "existing")
 NAMESPACE = "model-registry"
@@ -27,14 +27,6 @@ VERSIONS = (14, 15, 16, 17)
 """Major versions of PostgreSQL; RDS calls the family of their parameters `postgres<version>` (Amazon RDS User Guide,
 Available PostgreSQL database versions)."""
 
-SECRET = matching(
-    r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]+",
-    "the name or the ARN of a secret in Secrets Manager, such as platform/registry",
-)
-URI = matching(
-    r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?(/[^\s/?#@]+)*",
-    "a URL without user, query and last slash, such as https://mlflow.example.com",
-)
 CRON = matching(r"\S+ \S+ \S+ \S+ \S+", "five fields of cron in UTC, such as '17 3 * * *'")
 INSTANCE_CLASS = matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class of RDS, such as db.t4g.medium")
 HOST = matching(
@@ -62,17 +54,6 @@ def _two_zones(subnets: Sequence[In[str]]) -> Sequence[In[str]]:
     if len(subnets) == 1:
         raise ValueError("got 1; allowed are two or more, in different zones, as RDS needs them; name another")
     return subnets
-
-
-class RegistryAccess(StrEnum):
-    """What a client may do, by MLflow's accounts."""
-
-    READER = "reader"
-    """See every experiment, run and model. MLflow has no right to withhold: it can also make experiments and models of
-    its own, and change no others."""
-    WRITER = "writer"
-    """Beside that: log to every experiment, register versions of every model and move their aliases; delete only what
-    it made."""
 
 
 class RegistryDatabase(Args):
@@ -217,6 +198,9 @@ class RegistryClient(Args):
     """As which account: reader or writer."""
     pod_labels: Optional[Mapping[str, str]] = {}
     """Labels of the pods that reach the server; every pod of the namespace by default."""
+    credentials: Optional[bool] = True
+    """Whether its Secret is made here, for which the namespace must exist; on by default. Off is for a namespace that
+    comes after the registry, and for whose Secret whoever makes it cares."""
 
 
 class ModelRegistrySettings(Args):

@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from mlplatform.args import In, InvalidArgs
 from mlplatform.build import Build
+from mlplatform.external_secret import API
 from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import HardenedBucket
@@ -24,6 +25,7 @@ from mlplatform.model_registry.args import (
 from mlplatform.model_registry.database import Database
 from mlplatform.model_registry.pods import JOB, JOBS_ACCOUNT, SERVER, SERVER_ACCOUNT, Home
 from mlplatform.objects import Objects
+from mlplatform.registry_account import credentials
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 _FROM_THE_CLUSTER = frozenset(("cluster_name", "cluster_security_group_id", "secret_store", "secrets_role_name"))
@@ -212,7 +214,7 @@ def _secrets(home: Home, kept: Database, key_arn: pulumi.Output[str]) -> list[pu
 def _external_secret(home: Home, role: str, spec: dict[str, object], *before: pulumi.Resource) -> pulumi.Resource:
     metadata = home.objects.metadata(role, namespace=home.namespace)
     opts = home.objects.after(*before)
-    return home.objects.custom(role, secrets.API, "ExternalSecret", spec, metadata=metadata, opts=opts)
+    return home.objects.custom(role, API, "ExternalSecret", spec, metadata=metadata, opts=opts)
 
 
 def _policies(home: Home) -> list[pulumi.Resource]:
@@ -241,10 +243,10 @@ def _accounts(home: Home) -> list[pulumi.Resource]:
 
 def _clients(build: _Build, objects: Objects, uri: pulumi.Output[str]) -> pulumi.Output[Mapping[str, str]]:
     """A Secret for each client; returns their names."""
-    names = {}
-    for namespace, given in sorted((build.args.clients or {}).items()):
+    account, name = secrets.account(build.args, uri), f"{build.name}-{secrets.CREDENTIALS}"
+    clients = {namespace: of for namespace, of in sorted((build.args.clients or {}).items()) if of.credentials}
+    for namespace, given in clients.items():
         metadata = objects.metadata(secrets.CREDENTIALS, namespace=namespace)
-        spec = secrets.client(objects, build.args, given, uri)
-        objects.custom(f"client-{namespace}", secrets.API, "ExternalSecret", spec, metadata=metadata)
-        names[namespace] = f"{build.name}-{secrets.CREDENTIALS}"
-    return pulumi.Output.from_input(names)
+        spec = credentials(name, account, given.access)
+        objects.custom(f"client-{namespace}", API, "ExternalSecret", spec, metadata=metadata)
+    return pulumi.Output.from_input(dict.fromkeys(clients, name))

@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from mlplatform.args import InvalidArgs
 from mlplatform.build import Build
+from mlplatform.external_secret import API, external_secret
 from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.naming import Kind, check
 from mlplatform.keys import encryption_key
@@ -181,29 +182,18 @@ def _secrets(home: _Home) -> Sequence[pulumi.Resource]:
     by_key = urls(args.alertmanager or AlertmanagerServer())
     found = []
     if by_key:
-        found.append(_secret(home, URLS, [_data(key, {"key": secret}) for key, secret in by_key.items()]))
+        found.append(_secret(home, URLS, {key: {"key": secret} for key, secret in by_key.items()}))
     if args.grafana:
         secret = args.grafana.admin_secret
         keys = chart.ADMIN_KEYS.values()
-        found.append(_secret(home, ADMIN, [_data(key, {"key": secret, "property": key}) for key in keys]))
+        found.append(_secret(home, ADMIN, {key: {"key": secret, "property": key} for key in keys}))
     return found
 
 
-def _data(key: str, remote: Mapping[str, pulumi.Input[str]]) -> dict[str, object]:
-    return {"secretKey": key, "remoteRef": dict(remote)}
-
-
-def _secret(home: _Home, role: str, data: Sequence[Mapping[str, object]]) -> pulumi.Resource:
-    spec = {
-        "refreshInterval": REFRESH,
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": home.build.args.secret_store},
-        "target": {"name": f"{home.build.name}-{role}", "creationPolicy": "Owner"},
-        "data": data,
-    }
+def _secret(home: _Home, role: str, data: Mapping[str, Mapping[str, pulumi.Input[str]]]) -> pulumi.Resource:
+    spec = external_secret(home.build.args.secret_store or "", f"{home.build.name}-{role}", REFRESH, data)
     metadata = home.objects.metadata(role, namespace=home.namespace)
-    return home.objects.custom(
-        role, "external-secrets.io/v1", "ExternalSecret", spec, metadata=metadata, opts=home.after()
-    )
+    return home.objects.custom(role, API, "ExternalSecret", spec, metadata=metadata, opts=home.after())
 
 
 def _release(

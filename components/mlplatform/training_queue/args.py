@@ -300,7 +300,7 @@ class QueueDispatcher(Args):
     """The small Jobs that turn one message each into a Job, Workflow or TrainJob of a team."""
 
     image: In[str]
-    """Image with `mlplatform[runtime]`, by digest. Required: nobody publishes one."""
+    """Image of `mlplatform.runtime`, by digest. Required: nobody publishes one."""
     namespace: Optional[str] = DISPATCH_NAMESPACE
     """Namespace of the dispatchers, which Kueue does not manage; training-dispatch by default."""
     max_replicas: Optional[In[int]] = 5

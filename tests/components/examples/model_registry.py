@@ -106,6 +106,7 @@ CHANGES: dict[str, object] = {
     "secret_store": "parameter-store",
     "clients.pipelines.access": "reader",
     "clients.pipelines.pod_labels": {},
+    "clients.pipelines.credentials": False,
     "cluster_name": "ml-test",
     "cluster_security_group_id": "sg-1a1b2c3d",
     "secrets_role_name": "secrets-reader",

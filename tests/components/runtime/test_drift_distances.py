@@ -12,10 +12,6 @@ from mlplatform.runtime.drift.distances import Distance, counted, of_categories,
 COUNTS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 400), min_size=1).map(Counter)
 
 
-def scipy() -> None:
-    pytest.importorskip("scipy", reason="no SciPy in this environment; it is a part of mlplatform[runtime]")
-
-
 def test_categories_are_told_apart_by_type_and_value() -> None:
     assert counted([True, 1, 1.0, "1", False, "a", "a"]) == {
         "True": 1,
@@ -63,14 +59,12 @@ def normal(seed: int, rows: int, middle: float) -> list[float]:
 
 
 def test_numbers_of_the_same_source_are_near() -> None:
-    scipy()
     found = of_numbers(normal(1, 5000, 0), normal(2, 1000, 0))
     assert found.value < 0.06
     assert found.chance > 0.01
 
 
 def test_numbers_that_moved_are_far() -> None:
-    scipy()
     found = of_numbers(normal(1, 5000, 0), normal(2, 1000, 1))
     # Two normal distributions one apart differ by 2 * Phi(1/2) - 1 at most.
     assert found.value == pytest.approx(0.383, abs=0.04)
@@ -78,12 +72,10 @@ def test_numbers_that_moved_are_far() -> None:
 
 
 def test_samples_without_a_number_in_common_are_apart_entirely() -> None:
-    scipy()
     assert of_numbers([1, 2, 3] * 20, [4, 5] * 30).value == 1
 
 
 def test_categories_that_moved_are_far() -> None:
-    scipy()
     found = of_categories(["a"] * 700 + ["b"] * 300, ["a"] * 350 + ["b"] * 150)
     assert (found.value, found.chance) == (0, 1)
     found = of_categories(["a"] * 700 + ["b"] * 300, ["a"] * 200 + ["b"] * 300)
@@ -95,7 +87,6 @@ def test_categories_that_moved_are_far() -> None:
 
 
 def test_a_category_that_is_new_shows() -> None:
-    scipy()
     found = of_categories(["a"] * 500, ["a"] * 250 + ["b"] * 250)
     assert found.value == 0.5
     assert found.chance < 1e-20

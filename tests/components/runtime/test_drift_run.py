@@ -403,7 +403,6 @@ def test_an_end_that_is_no_moment_is_refused(end: str, capsys: pytest.CaptureFix
 def test_the_statistics_themselves_find_the_drift(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("scipy", reason="no SciPy in this environment; it is a part of mlplatform[runtime]")
     monkeypatch.undo()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
