@@ -55,3 +55,6 @@ SECRET: Final[Rule[str]] = matching(
     r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]+",
     "the name or the ARN of a secret in Secrets Manager, such as platform/registry",
 )
+CRON: Final[Rule[str]] = matching(
+    r"[\d*,/-]+( [\w*,/-]+){4}", "a time of cron in five fields, minute and hour first, such as 30 1 * * mon-fri"
+)

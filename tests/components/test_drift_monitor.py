@@ -116,7 +116,7 @@ def test_its_pod_is_restricted_and_its_image_fixed(smallest: Recorded) -> None:
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
     }
     assert container["image"] == IMAGE
-    assert container["command"] == list(COMMAND) == ["python", "-m", "mlplatform.runtime.drift"]
+    assert container["command"] == list(COMMAND) == ["python", "-m", "mlplatform.runtime", "drift"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -176,6 +176,26 @@ def test_the_job_reads_how_to_ask(full: Recorded) -> None:
         "priority": "high",
     }
     assert wish.spec == TEMPLATE
+
+
+@covers(
+    "drift-monitor.request",
+    field="DriftMonitorArgs.retraining.pipeline",
+    ends_in="kubernetes:batch/v1:CronJob.spec",
+)
+def test_the_job_asks_a_pipeline_by_its_name() -> None:
+    graph = changed({"retraining.spec": None, "retraining.pipeline": "fraud-training"})
+    wish = Wish.model_validate_json(environment(graph)[REQUEST_CONFIG])
+    assert wish.kind == "Workflow"
+    assert wish.spec == {
+        "workflowTemplateRef": {"name": "fraud-training"},
+        "arguments": {
+            "parameters": [
+                {"name": "request-id", "value": "${request.id}"},
+                {"name": "requested-by", "value": "${request.endpoint}: ${request.reason}"},
+            ]
+        },
+    }
 
 
 def test_choices_are_those_of_the_job() -> None:
@@ -457,7 +477,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a schedule in words": (
         {"schedule": "@daily"},
-        ".schedule: got '@daily'; allowed is a time of cron in five fields, minute and hour first, such as 30 1 * * *",
+        (
+            ".schedule: got '@daily'; allowed is a time of cron in five fields, minute and hour first, such as "
+            "30 1 * * mon-fri"
+        ),
     ),
     "a reference outside of a folder": (
         {"reference_prefix": "/reference"},
@@ -527,6 +550,18 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "more a day than a month": (
         {"retraining.daily_budget": 9},
         ".retraining: daily_budget 9 is more than monthly_budget 8; lower it, or raise the other",
+    ),
+    "neither pipeline nor spec": (
+        {"retraining.spec": None},
+        ".retraining: got neither; allowed is exactly one of pipeline and spec",
+    ),
+    "pipeline and spec": (
+        {"retraining.pipeline": "fraud-training"},
+        ".retraining: got pipeline and spec; allowed is exactly one of pipeline and spec",
+    ),
+    "a pipeline that is a Job": (
+        {"retraining.spec": None, "retraining.pipeline": "fraud-training", "retraining.kind": "Job"},
+        ".retraining: pipeline and kind Job: a pipeline runs as a Workflow; take kind out",
     ),
     "another kind of training": (
         {"retraining.kind": "Pod"},

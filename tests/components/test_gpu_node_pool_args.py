@@ -195,7 +195,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"working_hours": {"start": "weekdays"}},
         (
             ".working_hours.start: got 'weekdays'; allowed is a time of cron in five fields, minute and hour first, "
-            "such as 0 6 * * mon-fri"
+            "such as 30 1 * * mon-fri"
         ),
     ),
     "day of more than a day": (

@@ -52,7 +52,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "schedule": (
         {"server.collection.schedule": "daily"},
-        ".server.collection.schedule: got 'daily'; allowed is five fields of cron in UTC, such as '17 3 * * *'",
+        (
+            ".server.collection.schedule: got 'daily'; allowed is a time of cron in five fields, minute and hour "
+            "first, such as 30 1 * * mon-fri"
+        ),
     ),
     "collected at once": (
         {"server.collection.older_than_days": 0},

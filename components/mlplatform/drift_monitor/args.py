@@ -11,8 +11,9 @@ from pydantic import model_validator
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.facts.drift import VALUES, strange
 from mlplatform.facts.naming import Kind, check
+from mlplatform.facts.pipeline import REFERENCE
 from mlplatform.facts.request_log import prefix
-from mlplatform.identifiers import BUCKET_NAME, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
+from mlplatform.identifiers import BUCKET_NAME, CRON, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.workload_role import DNS_LABEL
@@ -23,13 +24,12 @@ SPEC_CHARACTERS = 100_000
 """Longest template as JSON: what a pod's environment variable can hold is 128 KiB (Linux, MAX_ARG_STRLEN), with the
 rest of its configuration."""
 
-CRON = matching(r"[\d*,/-]+( [\w*,/-]+){4}", "a time of cron in five fields, minute and hour first, such as 30 1 * * *")
 # A wildcard would widen the role's right to read, and so would a placeholder in the first folder.
 FOLDER = matching(
     r"[\w.=-]+(/[\w.=-]+)*/",
     "a folder of the bucket, with / at its end and not at its beginning, such as labels/fraud/",
 )
-REFERENCE = matching(
+REFERENCE_FOLDER = matching(
     r"[\w.=-]+(/([\w.=-]|\$\{model_version\})+)*/",
     "a folder of the bucket, with / at its end and not at its beginning, and with ${model_version} below a folder, "
     "such as reference/${model_version}/",
@@ -129,11 +129,13 @@ class DriftRetraining(Args):
 
     team: str
     """Team of the training queue that trains."""
-    kind: DriftTraining
-    """What the training is."""
-    spec: In[Mapping[str, Any]]
-    """Its `spec`, in which `${request.id}`, `.endpoint`, `.window_start`, `.window_end`, `.reason` and `.report` stand
-    for those of the request."""
+    pipeline: Optional[In[str]] = None
+    """TrainingPipeline of that team, by its name. Exactly one of `pipeline` and `spec` is given."""
+    spec: Optional[In[Mapping[str, Any]]] = None
+    """The training's `spec`, in which `${request.id}`, `.endpoint`, `.window_start`, `.window_end`, `.reason` and
+    `.report` stand for those of the request."""
+    kind: Optional[DriftTraining] = DriftTraining.WORKFLOW
+    """What `spec` is; a Workflow by default, as what runs a pipeline always is."""
     priority: Optional[In[str]] = None
     """Its WorkloadPriorityClass; the queue's default when omitted."""
     cooldown_hours: Optional[In[int]] = 24
@@ -148,9 +150,19 @@ class DriftRetraining(Args):
     training will not mend it."""
 
     _team = checked(DNS_LABEL, "team")
+    _pipeline = checked(NAMESPACE_NAME, "pipeline")
     _template = checked(_spec, "spec")
     _hours = checked(between(1, MONTH_HOURS, "hours"), "cooldown_hours", "max_hours")
     _budgets = checked(at_least(1, "requests"), "daily_budget", "monthly_budget")
+
+    @model_validator(mode="after")
+    def _one_training(self) -> Self:
+        given = [name for name in ("pipeline", "spec") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"got {' and '.join(given) or 'neither'}; allowed is exactly one of pipeline and spec")
+        if self.pipeline is not None and self.kind is not DriftTraining.WORKFLOW:
+            raise ValueError(f"pipeline and kind {self.kind}: a pipeline runs as a Workflow; take kind out")
+        return self
 
     @model_validator(mode="after")
     def _within_the_month(self) -> Self:
@@ -167,9 +179,10 @@ class DriftMonitorSettings(Args):
 
     endpoint: str
     """Endpoint that is watched: the folder of its request log, `requests/<endpoint>/`."""
-    reference_prefix: str
+    reference_prefix: Optional[str] = f"{REFERENCE}${{model_version}}/"
     """Folder with what the model was trained on, lines of JSON with `features` and `prediction`; `${model_version}` in
-    it stands for the model and version that answer, so that a new version is compared with its own reference."""
+    it stands for the model and version that answer, so that a new version is compared with its own reference.
+    `reference/${model_version}/` by default, where a TrainingPipeline leaves it."""
     schedule: Optional[In[str]] = "30 1 * * *"
     """When it looks, as cron in UTC; at 1:30 every day by default: windows then neither overlap nor leave a gap."""
     window_hours: Optional[In[int]] = 24
@@ -217,7 +230,7 @@ class DriftMonitorSettings(Args):
     by default: without the table the cooldown is forgotten. Off is for throw-away environments."""
 
     _endpoint = checked(_endpoint, "endpoint")
-    _folder = checked(REFERENCE, "reference_prefix")
+    _folder = checked(REFERENCE_FOLDER, "reference_prefix")
     _schedule = checked(CRON, "schedule")
     _window = checked(between(1, 168, "hours"), "window_hours")
     _share = checked(_share, "threshold", "significance")

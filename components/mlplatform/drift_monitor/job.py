@@ -7,14 +7,14 @@ import pulumi_kubernetes as k8s
 
 from mlplatform.build import Build
 from mlplatform.drift_monitor import access
-from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining
-from mlplatform.facts import drift
+from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining, DriftTraining
+from mlplatform.facts import drift, pipeline
 from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import ToCidr, ToPods, egress
 from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME
 from mlplatform.facts.pods import container_security, pod_security
 
-COMMAND: Final = ("python", "-m", "mlplatform.runtime.drift")
+COMMAND: Final = ("python", "-m", "mlplatform.runtime", "drift")
 DEADLINE_SECONDS: Final = 3600
 """Seconds after which a run is ended, should it hang; a run reads and compares for some minutes."""
 RETRIES: Final = 2
@@ -140,8 +140,8 @@ def asked(args: DriftMonitorArgs, given: DriftRetraining, table: pulumi.Output[s
         "table": table,
         "queue_url": args.queue and args.queue.url,
         "team": given.team,
-        "kind": given.kind.value,
-        "spec": given.spec,
+        "kind": (given.kind or DriftTraining.WORKFLOW).value,
+        "spec": pipeline.asked(given.pipeline) if given.spec is None else given.spec,
         **{name: value for name, value in optional.items() if value is not None},
         **{name: getattr(given, name) for name in ("cooldown_hours", "max_hours", "daily_budget", "monthly_budget")},
     }

@@ -104,6 +104,10 @@ NO_CHAMPION; `version` the one registered, `decision` `challenger` or `rejected`
 """
 
 
+FIRST_ROUND: Final = 0
+"""Number of the first round of a search; trials are counted from 0 as well, on over all rounds."""
+
+
 def output_variable(output: str) -> str:
     """The variable that names the file of an output, such as TRIALS_FILE."""
     return f"{output.upper()}_FILE"
@@ -127,3 +131,10 @@ def search_round(run: str, number: int) -> str:
 def reference(model: str, version: str) -> str:
     """Where the reference of a version lies in the feature bucket, such as `reference/fraud/7/`."""
     return f"{REFERENCE}{model}/{version}/"
+
+
+def asked(pipeline: object) -> dict[str, object]:
+    """The `spec` of a Workflow that runs a pipeline for a request for retraining, whose placeholders are in it."""
+    values = {REQUEST_ID: "${request.id}", REQUESTED_BY: "${request.endpoint}: ${request.reason}"}
+    parameters = [{"name": name, "value": value} for name, value in values.items()]
+    return {"workflowTemplateRef": {"name": pipeline}, "arguments": {"parameters": parameters}}

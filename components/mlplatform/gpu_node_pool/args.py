@@ -14,7 +14,7 @@ from mlplatform.facts.instances import Architecture, InstanceType
 from mlplatform.gpu_node_pool import limits, selection
 from mlplatform.gpu_node_pool.limits import Shares
 from mlplatform.gpu_node_pool.purposes import BEHAVIOUR
-from mlplatform.identifiers import ACCOUNT, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
+from mlplatform.identifiers import ACCOUNT, CRON, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
 from mlplatform.keys import KEY_ARN
 
 DISK_GIB = 100
@@ -42,9 +42,6 @@ RELEASE = matching(
 RESERVATION = matching(r"cr-[0-9a-z]+", "the id of a capacity reservation, such as cr-0123456789abcdef0")
 ZONE = matching(r"[a-z]{2}(-[a-z0-9]+)+", "an availability zone, such as eu-west-1a")
 ROLE_NAME = matching(r"[\w+=,.@-]{1,64}", "the name of an IAM role, not its ARN, such as ml-prod-nodes")
-CRON = matching(
-    r"[\d*,/-]+( [\w*,/-]+){4}", "a time of cron in five fields, minute and hour first, such as 0 6 * * mon-fri"
-)
 _NAME = r"[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?"
 KEY = matching(
     rf"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?{_NAME}", "a key of Kubernetes, with or without a domain, such as team.dev/use"

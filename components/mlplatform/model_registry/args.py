@@ -12,7 +12,7 @@ from mlplatform.capacity import Capacity, Purpose
 from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import AccessLogs, BucketLifecycle, BucketReplication, refuse_both
-from mlplatform.identifiers import BUCKET_NAME, IMAGE, IPV4_CIDR, SECRET, SECURITY_GROUP, SUBNET, VPC
+from mlplatform.identifiers import BUCKET_NAME, CRON, IMAGE, IPV4_CIDR, SECRET, SECURITY_GROUP, SUBNET, VPC
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.registry_account import URI, RegistryAccess
@@ -27,7 +27,6 @@ VERSIONS = (14, 15, 16, 17)
 """Major versions of PostgreSQL; RDS calls the family of their parameters `postgres<version>` (Amazon RDS User Guide,
 Available PostgreSQL database versions)."""
 
-CRON = matching(r"\S+ \S+ \S+ \S+ \S+", "five fields of cron in UTC, such as '17 3 * * *'")
 INSTANCE_CLASS = matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "a class of RDS, such as db.t4g.medium")
 HOST = matching(
     r"[a-z0-9.*-]+(:(\d+|\*))?", "a host as browsers name it, * for any letters, such as registry.example.com"

@@ -66,6 +66,7 @@ CHANGES: dict[str, object] = {
     "quality.window_hours": 336,
     "quality.min_rows": 1000,
     "retraining.team": "vision",
+    "retraining.pipeline": "fraud-training",
     "retraining.kind": "Job",
     "retraining.spec": {"workflowTemplateRef": {"name": "other"}},
     "retraining.priority": "low",
@@ -96,7 +97,10 @@ CHANGES: dict[str, object] = {
     "pushgateway_url": "http://push.other:9091",
     "pushgateway_namespace": "other",
 }
-CONTEXT: dict[str, dict[str, object]] = {}
+# Exactly one of `pipeline` and `spec`.
+CONTEXT: dict[str, dict[str, object]] = {
+    "retraining.pipeline": {"retraining.spec": None, "retraining.pipeline": "other"}
+}
 EXCEPTIONS: dict[str, str] = {}
 
 
