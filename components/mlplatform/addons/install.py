@@ -14,7 +14,7 @@ from mlplatform.addons.gpu import counters, counters_name
 from mlplatform.addons.site import Site
 from mlplatform.addons.values import MONITORING
 from mlplatform.facts.egress import egress
-from mlplatform.facts.labels import COMPONENT
+from mlplatform.facts.labels import COMPONENT, PUSHGATEWAY, PUSHGATEWAY_PORT
 
 STORAGE_CLASS: Final = "gp3"
 SECRET_STORE: Final = "secrets-manager"  # noqa: S105 - the name of a store
@@ -24,9 +24,6 @@ EFA: Final = "efa"
 TRAINER: Final = "trainer"
 KEDA_ROLE: Final = "keda"
 SECRETS_ROLE: Final = "external-secrets"
-PUSHGATEWAY: Final = MappingProxyType({"app.kubernetes.io/name": "prometheus-pushgateway"})
-"""Labels of its pods, as its chart has them."""
-PUSH_PORT: Final = 9091
 
 _Install = Callable[[Site], pulumi.Resource]
 
@@ -150,7 +147,7 @@ def _argo(site: Site) -> pulumi.Resource:
 def _pushgateway(site: Site) -> pulumi.Resource:
     # Whoever reaches it can push what alerts go by: namespaces that a component made can, Prometheus' own among them.
     allowed = {"namespaceSelector": {"matchExpressions": [{"key": COMPONENT, "operator": "Exists"}]}}
-    ingress = [{"from": [allowed], "ports": [{"port": PUSH_PORT, "protocol": "TCP"}]}]
+    ingress = [{"from": [allowed], "ports": [{"port": PUSHGATEWAY_PORT, "protocol": "TCP"}]}]
     spec = {**egress(PUSHGATEWAY), "policyTypes": ["Ingress", "Egress"], "ingress": ingress}
     closed = site.objects.network_policy(
         "pushgateway", spec, namespace=MONITORING, opts=site.objects.after(*site.namespace(MONITORING))

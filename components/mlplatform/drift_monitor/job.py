@@ -11,7 +11,7 @@ from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining, Dri
 from mlplatform.facts import drift, pipeline
 from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import ToCidr, ToPods, egress
-from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME
+from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME, PUSHGATEWAY, PUSHGATEWAY_PORT
 from mlplatform.facts.pods import container_security, pod_security
 
 COMMAND: Final = ("python", "-m", "mlplatform.runtime", "drift")
@@ -23,10 +23,6 @@ START_SECONDS: Final = 3600
 """Seconds after its time in which a run may still start: within the hour it has the same window."""
 SUCCEEDED, FAILED = 1, 3
 """Finished runs that are kept to look at."""
-PUSHGATEWAY: Final = {"app.kubernetes.io/name": "prometheus-pushgateway"}
-"""On the Pushgateway's pods: its chart sets it (prometheus-pushgateway, templates/_helpers.tpl)."""
-PUSH_PORT: Final = 9091
-"""Where they listen (prometheus-pushgateway, values.yaml, service.targetPort)."""
 HTTPS: Final = (443,)
 EVERYWHERE: Final = "0.0.0.0/0"
 
@@ -40,7 +36,7 @@ def reaches(build: Build[DriftMonitorArgs]) -> dict[str, object]:
     """The egress policy: AWS and the Pushgateway."""
     args = build.args
     storage = [ToCidr(cidr, HTTPS, NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
-    pushes = ToPods(PUSHGATEWAY, {NAMESPACE_NAME: str(args.pushgateway_namespace)}, (PUSH_PORT,))
+    pushes = ToPods(PUSHGATEWAY, {NAMESPACE_NAME: str(args.pushgateway_namespace)}, (PUSHGATEWAY_PORT,))
     return egress(pod_labels(build), to=(ToCidr(args.vpc_cidr, HTTPS), *storage, pushes))
 
 

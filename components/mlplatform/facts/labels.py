@@ -1,5 +1,7 @@
 """Labels, annotations and names on which controllers and components agree: changing one is a migration."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 DOMAIN: Final = "mlplatform.dev"
@@ -40,3 +42,12 @@ GPU_PRESENT: Final = "nvidia.com/gpu.present"
 """On a node, "true": the device plugin and the DCGM exporter run there."""
 EFA: Final = "vpc.amazonaws.com/efa"
 """Extended resource of one Elastic Fabric Adapter interface."""
+
+APP: Final = "app.kubernetes.io/name"
+"""On the pods of a chart or operator: what runs in them."""
+PROMETHEUS: Final[Mapping[str, str]] = MappingProxyType({APP: "prometheus"})
+"""On the pods of Prometheus: its operator sets it."""
+PUSHGATEWAY: Final[Mapping[str, str]] = MappingProxyType({APP: "prometheus-pushgateway"})
+"""On the Pushgateway's pods: its chart sets it (prometheus-pushgateway, templates/_helpers.tpl)."""
+PUSHGATEWAY_PORT: Final = 9091
+"""Where they listen (prometheus-pushgateway, values.yaml, service.targetPort)."""

@@ -5,14 +5,12 @@ from typing import Any, Final
 
 from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import ToCidr, ToPods, egress
-from mlplatform.facts.labels import NAMESPACE_NAME
+from mlplatform.facts.labels import NAMESPACE_NAME, PROMETHEUS
 from mlplatform.model_registry.args import ModelRegistryArgs
 from mlplatform.model_registry.mlflow import DATABASE_PORT, PORT
 
 HTTPS: Final = 443
 EVERYWHERE: Final = "0.0.0.0/0"
-PROMETHEUS: Final = {"app.kubernetes.io/name": "prometheus"}
-"""On the pods of Prometheus: Prometheus Operator sets it."""
 
 Labels = Mapping[str, str]
 

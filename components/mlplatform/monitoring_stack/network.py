@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mlplatform.facts.egress import ToCidr, ToPods, egress
-from mlplatform.facts.labels import NAMESPACE_NAME
+from mlplatform.facts.labels import APP, NAMESPACE_NAME, PROMETHEUS
 from mlplatform.monitoring_stack.args import MonitoringStackArgs, PrometheusServer
 from mlplatform.monitoring_stack.chart import CHART
 
-NAME: Final = "app.kubernetes.io/name"
-PROMETHEUS: Final[Mapping[str, str]] = {NAME: "prometheus"}
-ALERTMANAGER: Final[Mapping[str, str]] = {NAME: "alertmanager"}
+ALERTMANAGER: Final[Mapping[str, str]] = {APP: "alertmanager"}
 """Labels that Prometheus Operator gives the pods."""
-GRAFANA: Final[Mapping[str, str]] = {NAME: "grafana"}
-STATE_METRICS: Final[Mapping[str, str]] = {NAME: "kube-state-metrics"}
+GRAFANA: Final[Mapping[str, str]] = {APP: "grafana"}
+STATE_METRICS: Final[Mapping[str, str]] = {APP: "kube-state-metrics"}
 OPERATOR: Final[Mapping[str, str]] = {"app": f"{CHART}-operator"}
 """Labels that the chart and its subcharts give the pods."""
 QUERIES, RELOADER = 9090, 8080
