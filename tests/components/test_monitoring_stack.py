@@ -505,6 +505,14 @@ def test_prometheus_is_asked_by_its_own_namespace_and_its_readers(smallest: Reco
     assert spec(nobody, "prometheus")["ingress"][0]["from"] == [{"podSelector": {}}]
 
 
+def test_prometheus_is_asked_by_the_gates_of_rollouts(smallest: Recorded) -> None:
+    gated = graph_of({**SMALLEST, "gated_namespaces": ["fraud"]})
+    assert spec(gated, "prometheus")["ingress"][0]["from"] == [
+        *spec(smallest, "prometheus")["ingress"][0]["from"],
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "fraud"}}},
+    ]
+
+
 def test_alertmanager_speaks_to_its_replicas_and_to_port_443_only(smallest: Recorded) -> None:
     closed = spec(smallest, "alertmanager")
     assert closed["policyTypes"] == ["Ingress", "Egress"]

@@ -319,6 +319,10 @@ class MonitoringStackArgs(MonitoringStackSettings):
     """Names of the feature store's tables to watch, by feature view; none by default."""
     nat_gateways: Optional[Mapping[str, In[str]]] = {}
     """Ids of the NAT gateways to watch, by a short name such as their zone; none by default."""
+    gated_namespaces: Optional[Sequence[str]] = []
+    """Namespaces of rollouts, whose gates ask Prometheus too; none by default."""
+
+    _gated = checked(each(NAMESPACE_NAME), "gated_namespaces")
 
     @model_validator(mode="after")
     def _has_store(self) -> Self:

@@ -67,7 +67,7 @@ def policies(args: MonitoringStackArgs) -> Mapping[str, Spec]:
 
 
 def _prometheus_is_asked(args: MonitoringStackArgs) -> Sequence[Spec]:
-    readers = (args.prometheus or PrometheusServer()).reader_namespaces or ()
+    readers = [*((args.prometheus or PrometheusServer()).reader_namespaces or ()), *(args.gated_namespaces or ())]
     spaces = [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: reader}}} for reader in readers]
     return [
         {"from": [{"podSelector": {}}, *spaces], "ports": [_port(QUERIES)]},

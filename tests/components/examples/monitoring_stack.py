@@ -62,6 +62,7 @@ CHANGES: dict[str, object] = {
     "prometheus.cpu_millicores": 2000,
     "prometheus.memory_mib": 16384,
     "prometheus.reader_namespaces": ["keda", "drift"],
+    "gated_namespaces": ["fraud"],
     "alertmanager.replicas": 3,
     "alertmanager.disk_gib": 4,
     "alertmanager.group_wait_seconds": 10,
