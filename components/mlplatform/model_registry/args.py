@@ -244,6 +244,12 @@ class ModelRegistrySettings(Args):
         refuse_both(deletion_protection=self.deletion_protection, force_destroy=self.force_destroy)
         return self
 
+    @property
+    def credentials_secret(self) -> In[str]:
+        """Name or ARN of the secret with the accounts."""
+        source = self.existing or self.server
+        return source.credentials_secret if source else ""
+
 
 _SERVER_ONLY = frozenset(("namespace", "kms_key_arn", "deletion_protection", "force_destroy"))
 _WIRED_FOR_SERVER = (

@@ -39,10 +39,9 @@ def accounts(objects: Objects, args: ModelRegistryArgs, credentials: pulumi.Inpu
 
 def account(args: ModelRegistryArgs, uri: pulumi.Input[str]) -> RegistryAccount:
     """Where the registry's clients find it and their accounts."""
-    source = args.existing or args.server
     return RegistryAccount(
         tracking_uri=uri,
-        credentials_secret=source.credentials_secret if source else "",
+        credentials_secret=args.credentials_secret,
         secret_store=args.secret_store,
         existing=args.existing is not None,
     )
