@@ -4,9 +4,11 @@ STACK ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+KFP := .kfp
+LOOP := .loop
 ROOTS := components stacks policies
 
-.PHONY: preview test check benchmark format lock clean help
+.PHONY: preview test check kfp benchmark format lock clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +32,14 @@ check: $(READY)  ## Lint, format, types and layers
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
 
+kfp: $(KFP)/.ready  ## Compile and run Kubeflow pipelines with the SDK itself, in an environment of its own
+	@$(KFP)/bin/python -m pytest tests/kfp --confcutdir tests/kfp --override-ini 'pythonpath=tests tests/kfp'
+
+$(KFP)/.ready: requirements/kfp.txt
+	@test -x $(KFP)/bin/python || $(PYTHON) -m venv $(KFP)
+	@$(KFP)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/kfp.txt
+	@touch $@
+
 benchmark: $(READY)  ## Measure how times grow with a program: preview, policies, comparison
 	@$(BIN)/python benchmarks/preview.py
 	@$(BIN)/python benchmarks/policies.py
@@ -47,7 +57,8 @@ lock:  ## Resolve the dependencies anew into requirements/
 	@$(COMPILE) --group dev --output-file requirements/dev.txt pyproject.toml
 	@$(COMPILE) --group loop --output-file requirements/loop.txt pyproject.toml
 	@$(COMPILE) --group runtime --output-file requirements/runtime.txt
+	@$(COMPILE) --group build --output-file requirements/build.txt
 	@$(COMPILE) --group kfp --output-file requirements/kfp.txt
 
 clean:  ## Remove what the targets made
-	@rm -rf $(VENV) .lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(KFP) $(LOOP) build .lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -55,7 +55,7 @@ class DriftMonitor(pulumi.ComponentResource):
     table_arn: pulumi.Output[Optional[str]]
     """ARN of that table; None without `retraining`."""
     settle_policy_arn: pulumi.Output[Optional[str]]
-    """ARN of the managed policy that lets a training report its end by `python -m mlplatform.runtime.request settle`,
+    """ARN of the managed policy that lets a training report its end by `python -m mlplatform.runtime request settle`,
     for the role of the team that trains; None without `retraining`."""
 
     def __init__(self, name: str, args: DriftMonitorArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:

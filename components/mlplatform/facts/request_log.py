@@ -31,6 +31,10 @@ VERSION: Final = "REQUEST_LOG_SCHEMA_VERSION"
 """Environment variable: version of the schema that lines must have."""
 VARIABLES: Final = (BUCKET, PREFIX, SAMPLE_PERCENT, MODEL_VERSION, VERSION)
 """All of a writer's variables."""
+UPSTREAM: Final = "REQUEST_LOG_UPSTREAM"
+"""Environment variable of the sidecar: where it passes requests on to, such as `http://127.0.0.1:8080`."""
+PORT: Final = "REQUEST_LOG_PORT"
+"""Environment variable of the sidecar: where it listens."""
 
 _SCALARS: Final = ["boolean", "null", "number", "string"]
 SCHEMA: Final[Mapping[str, object]] = MappingProxyType(

@@ -1,10 +1,18 @@
-"""What all jobs have in common: how they end, what they write, and how they say what is wrong."""
+"""What all jobs have in common: their command line, how they end, what they write, and how they say what is wrong."""
 
+import argparse
 import json
+import textwrap
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
+from typing import Final
 
 from pydantic import ValidationError
+
+PROGRAM: Final = "python -m mlplatform.runtime"
+"""How the jobs are started; the name of one follows."""
+_WIDTH: Final = 100
 
 
 class Exit(IntEnum):
@@ -20,6 +28,30 @@ class Exit(IntEnum):
 
 class SettingsError(Exception):
     """An environment that a job can't work in; the text says which variable, and what is allowed."""
+
+
+def parser(job: str, description: str, reads: Mapping[str, str]) -> argparse.ArgumentParser:
+    """A job's command line, whose help says what it does and which environment variables it reads."""
+    return argparse.ArgumentParser(
+        prog=f"{PROGRAM} {job}",
+        description=textwrap.fill(description, _WIDTH),
+        epilog=table("environment variables:", reads),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def table(title: str, rows: Mapping[str, str]) -> str:
+    """Names and what they mean, a row each, for a help text."""
+    indent = max(map(len, rows)) + 4
+    return "\n".join(
+        [
+            title,
+            *(
+                textwrap.fill(meaning, _WIDTH, initial_indent=f"  {name}".ljust(indent), subsequent_indent=" " * indent)
+                for name, meaning in rows.items()
+            ),
+        ]
+    )
 
 
 def write(level: str, event: str, **fields: object) -> None:

@@ -25,7 +25,7 @@ from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 API: Final = "keda.sh/v1alpha1"
 DISPATCHER: Final = "dispatcher"
 """Service account of the dispatchers."""
-COMMAND: Final = ("python", "-m", "mlplatform.runtime.dispatch")
+COMMAND: Final = ("python", "-m", "mlplatform.runtime", "worker")
 CPU: Final = "100m"
 MEMORY: Final = "256Mi"
 """A Python process with two SDKs, for some seconds."""

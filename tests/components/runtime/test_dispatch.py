@@ -420,7 +420,7 @@ def test_the_command_drains_the_queue_in_its_own_region(environment, intake, api
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     intake.send(JOB)
-    assert main(environment) == 0
+    assert main([], environment) == 0
     assert list(api.objects) == [f"{JOBS}/run-1"]
     assert events(lines) == [("info", "dispatched"), ("info", "ended")]
 
@@ -429,7 +429,7 @@ def test_sigterm_ends_the_run_after_the_message_in_hand(environment, intake, api
     api.on_post = lambda: os.kill(os.getpid(), signal.SIGTERM)
     intake.send(JOB)
     intake.send(JOB, "run-2")
-    assert main(environment) == 0
+    assert main([], environment) == 0
     assert (list(api.objects), intake.left()) == ([f"{JOBS}/run-1"], 1)
     found = lines()
     assert [line["event"] for line in found] == ["dispatched", "ended"]
@@ -444,14 +444,14 @@ def test_sigterm_ends_the_attempts_too(environment, intake, api, lines):
 
     api.post = ends
     intake.send(JOB)
-    assert main(environment) == 1
+    assert main([], environment) == 1
     assert [line["event"] for line in lines()] == ["unavailable", "ended"]
     assert (len(api.requests), intake.left()) == (1, 1)
 
 
 def test_a_queue_that_fails_ends_the_run(environment, intake, lines):
     intake.sqs.delete_queue(QueueUrl=intake.url)
-    assert main(environment) == 1
+    assert main([], environment) == 1
     assert [(line["event"], line.get("reason")) for line in lines()] == [
         ("queue", "ReceiveMessage: AWS.SimpleQueueService.NonExistentQueue"),
         ("ended", None),
@@ -506,20 +506,20 @@ BAD_ENVIRONMENTS = {
 @pytest.mark.parametrize("case", BAD_ENVIRONMENTS)
 def test_a_bad_environment_ends_with_one_line(environment, lines, case):
     changes, reason = BAD_ENVIRONMENTS[case]
-    assert main({**environment, **changes}) == 2
+    assert main([], {**environment, **changes}) == 2
     assert [(line["level"], line["event"], line["reason"]) for line in lines()] == [("error", "misconfigured", reason)]
 
 
 def test_outside_a_cluster_nothing_is_received(environment, intake, lines, monkeypatch):
     monkeypatch.undo()
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    assert main(environment) == 2
+    assert main([], environment) == 2
     assert [line["reason"] for line in lines()] == ["ConfigException: Service host/port is not set."]
 
 
 def test_a_region_that_nobody_names_is_an_error(environment, lines, mocker):
     mocker.patch.object(run.boto3, "client", side_effect=NoRegionError())
-    assert main({**environment, run.QUEUE_URL: "https://queue.example.org/1/intake.fifo"}) == 2
+    assert main([], {**environment, run.QUEUE_URL: "https://queue.example.org/1/intake.fifo"}) == 2
     assert run.boto3.client.call_args.kwargs["region_name"] is None
     assert [line["reason"] for line in lines()] == ["NoRegionError: You must specify a region."]
 
@@ -545,7 +545,7 @@ def test_the_package_needs_none_of_its_extra():
 
 def test_the_command_is_a_module():
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DISPATCH_")}
-    command = [sys.executable, "-m", "mlplatform.runtime.dispatch"]
+    command = [sys.executable, "-m", "mlplatform.runtime", "worker"]
     found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (found.returncode, found.stderr) == (2, "")
     assert json.loads(found.stdout)["event"] == "misconfigured"

@@ -385,7 +385,7 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def test_help_is_given_without_the_statistics() -> None:
-    module = [sys.executable, "-m", "mlplatform.runtime.drift", "--help"]
+    module = [sys.executable, "-m", "mlplatform.runtime", "drift", "--help"]
     shown = subprocess.run(module, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "DRIFT_CONFIG" in shown
     code = "import sys, mlplatform.runtime.drift.run; sys.exit('scipy' in sys.modules)"

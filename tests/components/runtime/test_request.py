@@ -633,6 +633,6 @@ def test_a_failure_of_aws_is_said_without_what_was_sent(place: Place, capsys: py
 
 @pytest.mark.parametrize("command", [[], ["ask"], ["settle"]], ids=["none", "ask", "settle"])
 def test_help_is_given(command: list[str]) -> None:
-    module = [sys.executable, "-m", "mlplatform.runtime.request", *command, "--help"]
+    module = [sys.executable, "-m", "mlplatform.runtime", "request", *command, "--help"]
     shown = subprocess.run(module, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert shown.startswith("usage: python -m mlplatform.runtime.request")
+    assert shown.startswith("usage: python -m mlplatform.runtime request")

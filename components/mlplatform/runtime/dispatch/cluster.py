@@ -1,20 +1,15 @@
 """The Kubernetes API as the dispatcher needs it: make an object once, and say whose fault it is if that fails."""
 
-import json
-import re
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from kubernetes import client, config  # type: ignore[import-untyped]
 from kubernetes.client.exceptions import ApiException  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from mlplatform.runtime.dispatch.message import MessageError
 from mlplatform.runtime.dispatch.objects import DEDUPLICATION_ID, Resource
+from mlplatform.runtime.kubernetes import TIMEOUTS, around, objects, reason
 
-TIMEOUTS: Final = (5, 30)
-"""Seconds to connect and to wait for an answer: admission webhooks may take up to 30 seconds (Kubernetes documentation,
-Dynamic Admission Control)."""
 _REFUSALS: Final = frozenset({400, 403, 404, 413, 422})
 """Answers that the same object would get again: for its form or size, by an admission rule, for a kind that is not
 installed."""
@@ -23,8 +18,6 @@ _PASSING: Final = ("exceeded quota", "cannot create resource", "is being termina
 the dispatcher lacks, a namespace that is on its way out."""
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
-_NAMED: Final = re.compile(r'(?:unknown field|duplicate field|admission webhook) "([^"]{1,200})"')
-"""Names, never values, that the text of an answer has."""
 
 
 class UnavailableError(Exception):
@@ -41,16 +34,12 @@ class Cluster:
     @classmethod
     def at(cls, configuration: Any) -> Self:
         """The cluster that a client configuration names."""
-        # The dispatcher repeats by itself, with the message held; the client must not do so behind its back.
-        configuration.retries = False
-        return cls(client.CustomObjectsApi(client.ApiClient(configuration)))
+        return cls(objects(configuration))
 
     @classmethod
     def around(cls) -> Self:
-        """The cluster that this pod runs in; ConfigException outside of one."""
-        configuration = client.Configuration()
-        config.load_incluster_config(client_configuration=configuration)
-        return cls.at(configuration)
+        """The cluster that KUBECONFIG names, else the one that this pod runs in; ConfigException without either."""
+        return cls.at(around())
 
     def create(self, resource: Resource, manifest: dict[str, Any]) -> bool:
         """Makes the object; False where it was there already, made for the same message.
@@ -77,7 +66,7 @@ class Cluster:
             found = self.api.get_namespaced_custom_object(*where, metadata["name"], _request_timeout=TIMEOUTS)
         except ApiException as error:
             # Also a 404: the object has gone meanwhile, or the conflict was on another, such as the namespace's quota.
-            raise UnavailableError(_reason(error)) from None
+            raise UnavailableError(reason(error)) from None
         except HTTPError as error:
             raise UnavailableError(type(error).__name__) from None
         annotations = found["metadata"].get("annotations") or {}
@@ -88,23 +77,4 @@ class Cluster:
 
 def _fault(error: ApiException) -> MessageError | UnavailableError:
     passing = any(text in str(error.body) for text in _PASSING)
-    return (MessageError if error.status in _REFUSALS and not passing else UnavailableError)(_reason(error))
-
-
-def _reason(error: ApiException) -> str:
-    """Status, reason and the names of fields; the text of an answer repeats values, which may be secret."""
-    status = _status(error.body)
-    details = status.get("details") or {}
-    causes = [f"{cause.get('field', '')} {cause.get('reason', '')}".strip() for cause in details.get("causes") or []]
-    named = _NAMED.findall(str(status.get("message", "")))
-    return ": ".join(
-        filter(None, (f"Kubernetes API: {error.status} {status.get('reason', '')}".strip(), ", ".join(causes + named)))
-    )
-
-
-def _status(body: Any) -> dict[str, Any]:
-    try:
-        status = json.loads(body)
-    except (TypeError, ValueError):
-        return {}
-    return status if isinstance(status, dict) else {}
+    return (MessageError if error.status in _REFUSALS and not passing else UnavailableError)(reason(error))

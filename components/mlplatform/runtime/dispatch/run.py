@@ -5,7 +5,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,11 +15,12 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from kubernetes.config.config_exception import ConfigException  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from mlplatform.runtime.dispatch.cluster import TIMEOUTS, Cluster, UnavailableError
+from mlplatform.runtime.dispatch.cluster import Cluster, UnavailableError
 from mlplatform.runtime.dispatch.message import Config, MessageError, parse
 from mlplatform.runtime.dispatch.objects import RESOURCES, Resource, manifest
 from mlplatform.runtime.dispatch.queue import WAIT_SECONDS, Delivery, Queue
-from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
+from mlplatform.runtime.jobs import Exit, SettingsError, explain, parser, write
+from mlplatform.runtime.kubernetes import TIMEOUTS
 
 QUEUE_URL: Final = "DISPATCH_QUEUE_URL"
 """Environment variable: URL of the FIFO queue."""
@@ -45,6 +46,16 @@ LONGEST_HOLD: Final = 12 * 3600
 """The longest that SQS hides a message (Amazon SQS API Reference, ChangeMessageVisibility)."""
 REASON: Final = 500
 """Characters of a reason that are logged: names of a message's fields may be long too."""
+DESCRIPTION: Final = (
+    "Takes messages off the queue, one by one, and makes the Job, Workflow or TrainJob that each asks for, until the "
+    "queue is empty. Runs in a pod, as a service account that may make these."
+)
+READS: Final[Mapping[str, str]] = {
+    QUEUE_URL: "URL of the FIFO queue",
+    HOLD: "visibility timeout of the queue, in seconds",
+    CONFIG: "teams with their local queues, and priorities, as JSON",
+    "AWS_DEFAULT_REGION": "region, where the queue's URL names none",
+}
 _URL: Final = re.compile(r"https?://(?:sqs\.(?P<region>[a-z0-9-]+)\.)?[^/]+/.+\.fifo")
 
 
@@ -123,8 +134,9 @@ class Dispatcher:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def main(environment: Mapping[str, str] = os.environ) -> int:
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
     """Runs the dispatcher that the environment describes."""
+    parser("worker", DESCRIPTION, READS).parse_args(arguments)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     try:

@@ -21,7 +21,7 @@ from mlplatform.runtime.drift.quality import joined, measure
 from mlplatform.runtime.drift.rows import Sample, Window, labels, logged, reference
 from mlplatform.runtime.drift.settings import Quality, Settings
 from mlplatform.runtime.drift.storage import Storage
-from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
+from mlplatform.runtime.jobs import Exit, SettingsError, explain, parser, write
 from mlplatform.runtime.request import run as request
 from mlplatform.runtime.request.gate import Verdict
 from mlplatform.runtime.request.message import Settings as Wish
@@ -31,6 +31,15 @@ from mlplatform.runtime.request.requester import ContentionError, Requester
 MEASURES: Final[Mapping[Kind, Measure]] = {
     Kind.NUMBER: distances.of_numbers,
     Kind.CATEGORY: distances.of_categories,
+}
+DESCRIPTION: Final = (
+    "Compares the window of an endpoint with the reference of the version that answered, writes a report to S3, asks "
+    "for a retraining where something drifted, and pushes gauges."
+)
+READS: Final[Mapping[str, str]] = {
+    CONFIG: "what is compared, and where it lies, as JSON",
+    REQUEST_CONFIG: "how retrainings are asked for, as JSON; without it none is",
+    "AWS_DEFAULT_REGION": "region of the buckets, the table and the queue",
 }
 
 
@@ -121,7 +130,9 @@ class Run:
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
     """Runs the check that the environment describes."""
-    given = _parser().parse_args(arguments)
+    command = parser("drift", DESCRIPTION, READS)
+    command.add_argument("--end", type=_moment, help="end of the window, RFC 3339; the last full hour by default")
+    given = command.parse_args(arguments)
     try:
         _run(environment).run(given.end)
     except SettingsError as error:
@@ -134,13 +145,6 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         write("error", "failed", reason=str(error))
         return Exit.FAILED
     return Exit.DONE
-
-
-def _parser() -> argparse.ArgumentParser:
-    description = f"Compares the window of an endpoint with its reference, as {CONFIG} and {REQUEST_CONFIG} say."
-    parser = argparse.ArgumentParser(prog="python -m mlplatform.runtime.drift", description=description)
-    parser.add_argument("--end", type=_moment, help="end of the window, RFC 3339; the last full hour by default")
-    return parser
 
 
 def _moment(value: str) -> datetime:

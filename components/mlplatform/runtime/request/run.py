@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[impor
 from pydantic import ValidationError
 
 from mlplatform.facts.drift import REQUEST_CONFIG
-from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
+from mlplatform.runtime.jobs import Exit, SettingsError, explain, parser, write
 from mlplatform.runtime.request.gate import Verdict
 from mlplatform.runtime.request.message import Settings, by_hand
 from mlplatform.runtime.request.requester import ContentionError, Outbox, Requester, settle
@@ -21,6 +21,11 @@ from mlplatform.runtime.request.store import Store
 
 RETRIES: Final = ClientConfig(retries={"mode": "standard", "total_max_attempts": 5})
 """Of every client: a request whose answer was lost is made again, which changes nothing here."""
+DESCRIPTION: Final = "Asks for a retraining by hand, or notes that the training of a request has ended."
+READS: Final[Mapping[str, str]] = {
+    REQUEST_CONFIG: "of `ask`: how retrainings are asked for, and how often, as JSON",
+    "AWS_DEFAULT_REGION": "region of the table and the queue",
+}
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
@@ -38,8 +43,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mlplatform.runtime.request", description=__doc__)
-    jobs = parser.add_subparsers(required=True)
+    command = parser("request", DESCRIPTION, READS)
+    jobs = command.add_subparsers(required=True)
     ask = jobs.add_parser("ask", help=f"ask for a retraining, as {REQUEST_CONFIG} says, within the same limits")
     ask.add_argument("--key", required=True, help="names the request: the same key is the same request")
     ask.add_argument("--reason", required=True, help="who asks, and why")
@@ -49,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     end.add_argument("--endpoint", required=True, help="endpoint of the request")
     end.add_argument("--id", required=True, help="id of the request")
     end.set_defaults(job=_settle)
-    return parser
+    return command
 
 
 def _ask(given: argparse.Namespace, environment: Mapping[str, str]) -> int:
