@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "outputs": Subcommand(
         "mlplatform.preview.outputs_command", "write a stack's outputs for Terraform, Ansible or a shell"
     ),
+    "provenance": Subcommand("mlplatform.provenance.command", "show where a version of a model comes from"),
 }
 
 EXAMPLES = """\
@@ -36,6 +37,7 @@ examples:
   mlplatform manifests prod --out build/prod      every Kubernetes object as YAML
   mlplatform compare staging prod                 how two environments differ, by component
   mlplatform outputs prod --format tfvars --live  the stack's real outputs, for Terraform
+  mlplatform provenance fraud champion            data, code, image and metrics of what serves
 
 `mlplatform COMMAND --help` tells what a command takes.
 

@@ -25,6 +25,8 @@ REQUESTED_BY: Final = "requested-by"
 """Parameter of a run: who or what asked for it, and why."""
 DATA_URI: Final = "data-uri"
 """Parameter of a run: the data that it is trained on."""
+DATA_VARIABLE: Final = "DATA_URI"
+"""Environment variable of `prepare`: the same."""
 
 PARAMETERS: Final = "PARAMETERS"
 """Environment variable of `train`: the trial's parameters, a JSON object."""

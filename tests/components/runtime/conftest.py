@@ -4,12 +4,15 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
+import pipelines
 import pytest
 from kubernetes import client
 from moto import mock_aws
+from pipelines import Pipeline
 
 from mlplatform.runtime.dispatch import run
 from mlplatform.runtime.dispatch.cluster import Cluster
@@ -166,3 +169,17 @@ def dispatcher(api: FakeApi, intake: Intake, clock: Clock) -> Dispatcher:
     cluster = Cluster.at(client.Configuration(host=api.url))
     config = Config.model_validate(CONFIG)
     return Dispatcher(Queue(intake.sqs, intake.url, HOLD), cluster, config, run.write, clock, lambda: clock.now)
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """A run of a pipeline, with its buckets."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", pipelines.REGION)
+    monkeypatch.chdir(tmp_path)
+    with mock_aws():
+        pipeline = Pipeline(tmp_path, tracking_uri)
+        for bucket in ("runs", "features"):
+            pipeline.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": pipelines.REGION})
+        yield pipeline

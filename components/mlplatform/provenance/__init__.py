@@ -1,0 +1,1 @@
+"""Where a version of a model comes from, read from the registry: the command `mlplatform provenance`."""
