@@ -58,3 +58,10 @@ SECRET: Final[Rule[str]] = matching(
 CRON: Final[Rule[str]] = matching(
     r"[\d*,/-]+( [\w*,/-]+){4}", "a time of cron in five fields, minute and hour first, such as 30 1 * * mon-fri"
 )
+ROLE_NAME: Final[Rule[str]] = matching(
+    r"[\w+=,.@-]{1,64}", "the name of an IAM role, not its ARN, such as queue-worker-fraud-role-1a2b3c4"
+)
+MODEL_NAME: Final[Rule[str]] = matching(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
+    "the name of a registered model, a folder of its own: letters, digits, - and _, at most 63, such as fraud-scorer",
+)

@@ -1,7 +1,6 @@
 """TrainingQueue, on its recorded graph: Kueue's objects, teams, the intake, and what drains it."""
 
 import copy
-import importlib.util
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -495,6 +494,7 @@ def test_pods_of_a_team_have_a_role_of_their_own_with_what_it_was_given(full: Re
         account = full.inputs(ACCOUNT, f"x-worker-{team}")["metadata"]
         assert (account["name"], account["namespace"]) == ("worker", team)
         arn = outputs(full)["worker_role_arns"][team]
+        assert arn.endswith(f":role/{outputs(full)['worker_role_names'][team]}")
         wanted = {"clusterName": "ml-dev", "namespace": team, "serviceAccount": "worker", "roleArn": arn}
         full.has(ASSOCIATION, wanted, name=f"x-worker-{team}-association")
     assert full.inputs(POLICY, "x-worker-vision-read")["policy"] == READ
@@ -799,7 +799,7 @@ def test_a_dispatcher_is_the_image_given_under_the_restricted_standard(full: Rec
     assert container == {
         "name": "dispatch",
         "image": BASE["dispatcher"]["image"],  # type: ignore[index]
-        "command": ["python", "-m", "mlplatform.runtime.dispatch"],
+        "command": ["python", "-m", "mlplatform.runtime", "worker"],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -828,7 +828,6 @@ def test_the_environment_is_what_the_dispatcher_reads(full: Recorded) -> None:
     assert list(config.priorities) == ["high", "low", "normal"]
     assert config.default_priority == "normal"
     assert environment[run.QUEUE_URL] == outputs(full)["queue_url"]
-    assert importlib.util.find_spec("mlplatform.runtime.dispatch.__main__") is not None
 
 
 def test_a_message_is_renewed_for_as_long_as_the_queue_hides_it() -> None:
@@ -964,7 +963,7 @@ def test_outputs_name_what_was_made(full: Recorded) -> None:
         "h100-spot": {"nvidia.com/gpu": "16", "cpu": "382", "memory": "4050000Mi"},
         "steps-spot": {"cpu": "63500m", "memory": "244Gi"},
     }
-    assert set(made["worker_role_arns"]) == {"vision", "nlp"}
+    assert set(made["worker_role_arns"]) == set(made["worker_role_names"]) == {"vision", "nlp"}
     assert set(made["submitter_role_arns"]) == {"pipeline"}
 
 

@@ -38,6 +38,8 @@ class TrainingQueue(pulumi.ComponentResource):
     """ARNs of the roles of `submitters`, by their short name."""
     worker_role_arns: pulumi.Output[Mapping[str, str]]
     """ARNs of the roles that pods of jobs take, by team."""
+    worker_role_names: pulumi.Output[Mapping[str, str]]
+    """Names of the same roles, to attach policies to."""
     dispatcher_role_arn: pulumi.Output[str]
     """ARN of the role of the dispatchers."""
     cluster_queues: pulumi.Output[Mapping[str, str]]
@@ -67,7 +69,8 @@ class TrainingQueue(pulumi.ComponentResource):
         self.key_arn = entry.key_arn
         self.submitter_policy_arn = entry.submitter_policy_arn
         self.submitter_role_arns = _resolved(entry.submitter_role_arns)
-        self.worker_role_arns = _resolved({team: one.worker_role_arn for team, one in made.items()})
+        self.worker_role_arns = _resolved({team: one.worker.role_arn for team, one in made.items()})
+        self.worker_role_names = _resolved({team: one.worker.role_name for team, one in made.items()})
         self.dispatcher_role_arn = home.role.role_arn
         self.cluster_queues = pulumi.Output.from_input({team: f"{name}-{team}" for team in made})
         self.local_queues = pulumi.Output.from_input(dict.fromkeys(made, kueue.LOCAL_QUEUE))
@@ -82,6 +85,7 @@ class TrainingQueue(pulumi.ComponentResource):
                 "submitter_policy_arn": self.submitter_policy_arn,
                 "submitter_role_arns": self.submitter_role_arns,
                 "worker_role_arns": self.worker_role_arns,
+                "worker_role_names": self.worker_role_names,
                 "dispatcher_role_arn": self.dispatcher_role_arn,
                 "cluster_queues": self.cluster_queues,
                 "local_queues": self.local_queues,

@@ -42,8 +42,8 @@ _Rules: TypeAlias = Sequence[tuple[str, list[str], list[str]]]
 class Team:
     """What was made for one team."""
 
-    worker_role_arn: pulumi.Output[str]
-    """ARN of the role of its workers."""
+    worker: WorkloadRole
+    """The role of its workers."""
     ready: Sequence[pulumi.Resource]
     """What a dispatcher needs before it makes a job there."""
 
@@ -67,7 +67,7 @@ def create(
         _binding(objects, f"executor-{name}", WORKER, namespace, _EXECUTOR, worker),
         _binding(objects, f"dispatch-{name}", "dispatcher", namespace, _DISPATCHER, dispatcher),
     ]
-    return Team(role.role_arn, [queue, role, *closed, *bindings])
+    return Team(role, [queue, role, *closed, *bindings])
 
 
 def _worker(build: _Build, objects: Objects, name: str, given: QueueTeam, namespace: pulumi.Input[str]) -> WorkloadRole:

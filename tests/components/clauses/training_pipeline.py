@@ -1,0 +1,27 @@
+"""What training_pipeline promises, clause by clause."""
+
+CLAUSES = {
+    "training-pipeline.template": "an Argo WorkflowTemplate",
+    "training-pipeline.cron": "and a CronWorkflow",
+    "training-pipeline.steps": "prepare, features, trials, select, evaluate against the champion, register",
+    "training-pipeline.space": "a typed search space: choice, int, float, log",
+    "training-pipeline.fan-out": "trials fanned out",
+    "training-pipeline.budget": "parallelism, budget and early stop",
+    "training-pipeline.objective": "select by metric and constraints",
+    "training-pipeline.admission": "every pod admitted by the LocalQueue with its priority",
+    "training-pipeline.retries": "retries by step",
+    "training-pipeline.timeouts": "timeouts",
+    "training-pipeline.artifacts": "artefacts in S3",
+    "training-pipeline.clean-up": "and clean-up",
+    "training-pipeline.image": "the user's own image, with a documented contract: parameters in, metrics and model out",
+    "training-pipeline.message": "started by a message, whose request it settles",
+    "training-pipeline.by-hand": "and by hand",
+    "training-pipeline.provenance": "provenance: data URI, code commit, image digest, who or what asked",
+    "training-pipeline.registry": "the registry's account by a Secret",
+    "training-pipeline.pods": "restricted pods",
+    "training-pipeline.role": "a role with no more than that",
+    "training-pipeline.pytorch": "distributed training as a TrainJob, by a runtime for PyTorch",
+    "training-pipeline.mpi": "and one for plain MPI",
+    "training-pipeline.kubeflow": "a compiled Kubeflow package, on the same schedule, requests, queue and registry",
+    "training-pipeline.alerts": "alerts",
+}
