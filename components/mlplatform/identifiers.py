@@ -65,3 +65,8 @@ MODEL_NAME: Final[Rule[str]] = matching(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
     "the name of a registered model, a folder of its own: letters, digits, - and _, at most 63, such as fraud-scorer",
 )
+# A wildcard would widen a role's right to read.
+FOLDER: Final[Rule[str]] = matching(
+    r"[\w.=-]+(/[\w.=-]+)*/",
+    "a folder of the bucket, with / at its end and not at its beginning, such as labels/fraud/",
+)

@@ -414,6 +414,10 @@ def test_argo_workflows(full: Recorded) -> None:
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": read_only,
         }
+    assert found["executor"]["resources"] == {
+        "requests": {"cpu": "100m", "memory": "64Mi"},
+        "limits": {"memory": "512Mi"},
+    }
     graph = graph_of(with_values(BASE, {"argo.artifact_bucket": "ml-dev-artifacts"}))
     assert values(graph, "argo-workflows")["artifactRepository"]["s3"] == {
         "bucket": "ml-dev-artifacts",

@@ -131,14 +131,13 @@ def test_the_steps_are_in_their_order(full: Recorded) -> None:
         *("prepare", "features", "search", "select", "evaluate", "register")
     ]
     assert [step["name"] for step in plan(full, "search")] == ["suggest", "train", "again"]
-    best = "{{steps.select.outputs.parameters.trial}}"
+    selected = [
+        {"name": name, "value": f"{{{{steps.select.outputs.parameters.{name}}}}}"} for name in ("trial", "champion")
+    ]
     by_name = {step["name"]: step.get("arguments", {}).get("parameters", []) for step in plan(full, "main")}
     assert by_name["search"] == [{"name": "round", "value": str(contract.FIRST_ROUND)}]
-    assert by_name["evaluate"] == [
-        {"name": "trial", "value": best},
-        {"name": "champion", "value": "{{steps.select.outputs.parameters.champion}}"},
-    ]
-    assert by_name["register"] == [{"name": "trial", "value": best}]
+    assert by_name["evaluate"] == selected
+    assert by_name["register"] == selected
 
 
 @covers(
@@ -336,6 +335,7 @@ def test_register_is_told_where_a_model_is_from(full: Recorded) -> None:
     assert template(full, "register")["container"]["args"] == [
         "register",
         "--trial={{inputs.parameters.trial}}",
+        "--champion={{inputs.parameters.champion}}",
         "--requested-by={{workflow.parameters.requested-by}}",
         "--request-id={{workflow.parameters.request-id}}",
         "--data-uri={{workflow.parameters.data-uri}}",
@@ -645,7 +645,16 @@ def test_the_teams_role_gets_what_runs_need_and_no_more(full: Recorded) -> None:
                 "Action": ["s3:PutObject", *parts],
                 "Resource": [f"{features_arn}/reference/fraud-scorer/*"],
             },
-            "ReferenceKey": {
+            "Folders": {
+                "Action": ["s3:ListBucket"],
+                "Resource": [features_arn],
+                "Condition": {"StringLike": {"s3:prefix": ["offline/*"]}},
+            },
+            "Features": {
+                "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+                "Resource": [f"{features_arn}/offline/*"],
+            },
+            "FeatureKey": {
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
                 "Resource": [KEYS[1]],
                 "Condition": through,
@@ -654,6 +663,16 @@ def test_the_teams_role_gets_what_runs_need_and_no_more(full: Recorded) -> None:
     }
     policy = full.one(POLICY_TYPE)["outputs"]["arn"]
     full.has(ATTACHMENT, {"role": "queue-worker-risk-role-1a2b3c4", "policyArn": policy}, name="x-runs")
+
+
+@covers("training-pipeline.role", field="TrainingPipelineArgs.reads", ends_in="aws:iam/policy:Policy.policy")
+def test_the_first_folder_that_is_read_is_what_a_run_is_trained_on() -> None:
+    graph = changed({"data_uri": None, "reads": ["offline/", "labels/fraud/"]})
+    assert {"name": "data-uri", "value": "s3://features-1a2b3c4/offline/"} in spec(graph)["arguments"]["parameters"]
+    assert statements(graph)["Features"]["Resource"] == [
+        f"arn:aws:s3:::features-1a2b3c4/{folder}*" for folder in ("offline/", "labels/fraud/")
+    ]
+    assert {"Features", "Folders"} & set(statements(changed({"reads": []}))) == set()
 
 
 def test_without_a_feature_bucket_nothing_is_written_there(smallest: Recorded) -> None:

@@ -39,6 +39,20 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
         {"data_uri": "my data"},
         ".data_uri: got 'my data'; allowed is an address without spaces and braces, such as s3://lake/fraud/",
     ),
+    "no data": (
+        {"data_uri": None, "feature_bucket_name": None, "feature_key_arn": None},
+        (
+            ": neither data_uri nor a feature bucket with reads: there would be nothing to train on; set data_uri, or "
+            "feature_bucket_name, feature_key_arn and reads"
+        ),
+    ),
+    "a folder that begins with a slash": (
+        {"reads": ["/offline"]},
+        (
+            ".reads: got '/offline'; allowed is a folder of the bucket, with / at its end and not at its beginning, "
+            "such as labels/fraud/"
+        ),
+    ),
     "jobs by tag": (
         {"runtime_image": "example.com/mlplatform:1"},
         f".runtime_image: got 'example.com/mlplatform:1'; {IMAGE}",

@@ -278,8 +278,11 @@ def _argo(given: Given) -> Values:
             "serviceMonitor": {"enabled": given.monitored},
         },
         "mainContainer": {"securityContext": container_security(read_only=False)},
-        # Of the containers init and wait.
-        "executor": {"securityContext": container_security()},
+        # Of the containers init and wait. Without requests, each would have a namespace's default for work, in its quota.
+        "executor": {
+            "securityContext": container_security(),
+            "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        },
         "server": {
             "enabled": bool(wanted.server),
             "podSecurityContext": {"seccompProfile": dict(RUNTIME_SECCOMP)},

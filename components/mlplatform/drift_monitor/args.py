@@ -13,7 +13,7 @@ from mlplatform.facts.drift import VALUES, strange
 from mlplatform.facts.naming import Kind, check
 from mlplatform.facts.pipeline import REFERENCE
 from mlplatform.facts.request_log import prefix
-from mlplatform.identifiers import BUCKET_NAME, CRON, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
+from mlplatform.identifiers import BUCKET_NAME, CRON, FOLDER, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.workload_role import DNS_LABEL
@@ -24,11 +24,6 @@ SPEC_CHARACTERS = 100_000
 """Longest template as JSON: what a pod's environment variable can hold is 128 KiB (Linux, MAX_ARG_STRLEN), with the
 rest of its configuration."""
 
-# A wildcard would widen the role's right to read, and so would a placeholder in the first folder.
-FOLDER = matching(
-    r"[\w.=-]+(/[\w.=-]+)*/",
-    "a folder of the bucket, with / at its end and not at its beginning, such as labels/fraud/",
-)
 REFERENCE_FOLDER = matching(
     r"[\w.=-]+(/([\w.=-]|\$\{model_version\})+)*/",
     "a folder of the bucket, with / at its end and not at its beginning, and with ${model_version} below a folder, "

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pulumi
 
 from mlplatform.facts import pipeline as contract
-from mlplatform.facts.iam import Statement, document
+from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.place import Place
 from mlplatform.training_pipeline.args import TrainingPipelineArgs
 
@@ -15,7 +15,7 @@ _PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 def of_runs(
     place: Place, args: TrainingPipelineArgs, bucket_arn: pulumi.Output[str], key_arn: pulumi.Output[str]
 ) -> pulumi.Output[str]:
-    """Reads and writes what runs keep, reads the promoted versions of its model, writes their references."""
+    """Reads and writes what runs keep, reads features and promoted versions of its model, writes their references."""
     return pulumi.Output.json_dumps(document(*_statements(place, args, bucket_arn, key_arn)))
 
 
@@ -34,13 +34,22 @@ def _statements(
     yield _key("Read", place, (key_arn, args.model_key_arn), ("kms:Decrypt",))
     yield _key("Write", place, (key_arn,), ("kms:GenerateDataKey",))
     if args.feature_bucket_name is not None:
-        reference = pulumi.Output.concat(
-            "arn:", place.partition, ":s3:::", args.feature_bucket_name, f"/{contract.REFERENCE}{args.model}/*"
+        yield from _features(
+            place, args, pulumi.Output.concat("arn:", place.partition, ":s3:::", args.feature_bucket_name)
         )
-        yield Statement("Reference", ("s3:PutObject", *_PARTS), (reference,))
-        # Decrypt too: S3 puts the parts of an upload together with it (Amazon S3 User Guide, Uploading and copying
-        # objects using multipart upload).
-        yield _key("ReferenceKey", place, (args.feature_key_arn,), ("kms:Decrypt", "kms:GenerateDataKey"))
+
+
+def _features(place: Place, args: TrainingPipelineArgs, bucket_arn: pulumi.Output[str]) -> Iterator[Statement]:
+    if args.reads:
+        named: Conditions = {"StringLike": {"s3:prefix": [f"{folder}*" for folder in args.reads]}}
+        yield Statement("Folders", ("s3:ListBucket",), (bucket_arn,), conditions=named)
+        read = [pulumi.Output.concat(bucket_arn, f"/{folder}*") for folder in args.reads]
+        yield Statement("Features", ("s3:GetObject", "s3:GetObjectVersion"), read)
+    reference = pulumi.Output.concat(bucket_arn, f"/{contract.REFERENCE}{args.model}/*")
+    yield Statement("Reference", ("s3:PutObject", *_PARTS), (reference,))
+    # Decrypt too, not only for what is read: S3 puts the parts of an upload together with it (Amazon S3 User Guide,
+    # Uploading and copying objects using multipart upload).
+    yield _key("FeatureKey", place, (args.feature_key_arn,), ("kms:Decrypt", "kms:GenerateDataKey"))
 
 
 def _key(sid: str, place: Place, arns: Sequence[object], actions: Sequence[str]) -> Statement:

@@ -5,12 +5,12 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, matching
+from mlplatform.args import Args, In, at_least, between, checked, each, matching
 from mlplatform.capacity import Capacity
 from mlplatform.facts import kubeflow
 from mlplatform.facts.request_log import prefix
 from mlplatform.hardened_bucket import AccessLogs, refuse_both
-from mlplatform.identifiers import BUCKET_NAME, CRON, IMAGE, MODEL_NAME, ROLE_NAME, URL
+from mlplatform.identifiers import BUCKET_NAME, CRON, FOLDER, IMAGE, MODEL_NAME, ROLE_NAME, URL
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.training_pipeline.step_args import PipelineStep, PipelineSteps, PipelineTraining
@@ -89,11 +89,12 @@ class TrainingPipelineSettings(Args):
     """Team of the training queue whose pipeline it is, which is also the namespace of its runs."""
     model: str
     """Registered model that it makes versions of. Its own versions are all that it may read of the promoted models."""
-    data_uri: In[str]
-    """Address of the data that a run is trained on, unless it is given another; `prepare` reads it, with rights that
-    the team's role has by itself."""
-    runtime_image: In[str]
-    """Image of the platform's own jobs, made of `mlplatform[runtime]`, by digest. Required: nobody publishes one."""
+    reads: Optional[Sequence[str]] = ["offline/"]
+    """Folders of the feature bucket that its steps read; the offline features by default. Requests and labels lie in
+    others, for a model that learns from what it was asked."""
+    data_uri: Optional[In[str]] = None
+    """Address of the data that a run is trained on, unless it is given another; by default the first of `reads` in the
+    feature bucket. `prepare` reads it; what lies elsewhere by rights that the team's role has by itself."""
     steps: Optional[PipelineSteps] = None
     """A pipeline of the team's own image. Exactly one of `steps` and `kubeflow` is given."""
     kubeflow: Optional[PipelineKubeflow] = None
@@ -124,7 +125,7 @@ class TrainingPipelineSettings(Args):
     _team = checked(NAMESPACE_NAME, "team")
     _model = checked(MODEL_NAME, "model")
     _data = checked(matching(r"[^\s{}]+", "an address without spaces and braces, such as s3://lake/fraud/"), "data_uri")
-    _image = checked(IMAGE, "runtime_image")
+    _reads = checked(each(FOLDER), "reads")
     _experiment = checked(matching(r"[\w./ -]{1,250}", "letters, digits, spaces, _, ., / and -"), "experiment")
     _priority = checked(NAMESPACE_NAME, "priority")
     _hours = checked(between(1, WEEK_HOURS, "hours"), "max_hours")
@@ -165,6 +166,8 @@ class PipelineDrift(Args):
 class TrainingPipelineArgs(TrainingPipelineSettings):
     """What a training pipeline needs to know."""
 
+    runtime_image: In[str]
+    """Image of `mlplatform.runtime`, by digest. Required: nobody publishes one."""
     worker_role_name: In[str]
     """Role of the team's pods: the output `worker_role_names` of the training queue."""
     registry_secret: In[str]
@@ -179,7 +182,8 @@ class TrainingPipelineArgs(TrainingPipelineSettings):
     model_key_arn: Optional[In[str]] = None
     """KMS key of that bucket; needed with `steps`."""
     feature_bucket_name: Optional[In[str]] = None
-    """Feature bucket, to which a version's reference for drift is written; by default none is."""
+    """Feature bucket, whose `reads` are read, and to which a version's reference for drift is written; none by
+    default."""
     feature_key_arn: Optional[In[str]] = None
     """KMS key of that bucket; needed with `feature_bucket_name`."""
     drift: Optional[PipelineDrift] = None
@@ -187,6 +191,7 @@ class TrainingPipelineArgs(TrainingPipelineSettings):
     capacity: Optional[Sequence[Capacity]] = []
     """What the queue's pools can hold, for steps that name a `pool`; nothing by default."""
 
+    _image = checked(IMAGE, "runtime_image")
     _role = checked(ROLE_NAME, "worker_role_name")
     _names = checked(NAMESPACE_NAME, "registry_secret", "queue_name")
     _runbooks = checked(URL, "runbooks_url")
@@ -208,6 +213,15 @@ class TrainingPipelineArgs(TrainingPipelineSettings):
             missing = [field for field in fields if getattr(self, field) is None]
             if getattr(self, given) is not None and missing:
                 raise ValueError(f"{given} without {', '.join(missing)}: needed for {given}; set them")
+        return self
+
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if self.data_uri is None and not (self.reads and self.feature_bucket_name is not None):
+            raise ValueError(
+                "neither data_uri nor a feature bucket with reads: there would be nothing to train on; set data_uri, "
+                "or feature_bucket_name, feature_key_arn and reads"
+            )
         return self
 
     @model_validator(mode="after")

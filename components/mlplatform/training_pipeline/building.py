@@ -53,6 +53,15 @@ class Pipeline:
         return self.args.experiment or self.name
 
     @property
+    def data_uri(self) -> In[str]:
+        """Address of the data that a run is trained on, unless it is given another."""
+        if self.args.data_uri is not None:
+            return self.args.data_uri
+        return pulumi.Output.concat(
+            "s3://", self.args.feature_bucket_name or "", "/", next(iter(self.args.reads or ()))
+        )
+
+    @property
     def admission(self) -> dict[str, object]:
         """Labels by which Kueue admits pods and jobs."""
         return {KUEUE_QUEUE_NAME: self.args.queue_name, KUEUE_PRIORITY_CLASS: self.args.priority}

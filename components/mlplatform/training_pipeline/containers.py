@@ -27,13 +27,14 @@ from mlplatform.training_pipeline.step_args import REGION, PipelineJobs, Pipelin
 
 TRIAL: Final = "trial"
 ROUND: Final = "round"
+CHAMPION: Final = "champion"
 INPUTS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
     {
         "train": (TRIAL, "parameters"),
-        "evaluate": (TRIAL, "champion"),
+        "evaluate": (TRIAL, CHAMPION),
         "trials": (ROUND,),
         "select": (),
-        "register": (TRIAL,),
+        "register": (TRIAL, CHAMPION),
     }
 )
 """Parameters that a template gets."""
@@ -45,7 +46,7 @@ _FLAGS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "select": (),
         # Of the form --name=value, since a value may begin with a dash.
         "register": (
-            f"--trial={argo('inputs.parameters', TRIAL)}",
+            *(f"--{name}={argo('inputs.parameters', name)}" for name in (TRIAL, CHAMPION)),
             *(
                 f"--{name}={argo('workflow.parameters', name)}"
                 for name in (contract.REQUESTED_BY, contract.REQUEST_ID, contract.DATA_URI)
@@ -136,11 +137,11 @@ def _artifact(pipeline: Pipeline, name: str, folder: str) -> dict[str, Any]:
 
 
 def _champion(pipeline: Pipeline) -> dict[str, Any]:
-    version = argo("inputs.parameters.champion")
+    version = argo("inputs.parameters", CHAMPION)
     key = contract.CHAMPION.key.format(model=pipeline.args.model, version=version)
     return {
-        "name": "champion",
-        "path": f"{IN}/champion",
+        "name": CHAMPION,
+        "path": f"{IN}/{CHAMPION}",
         # A model without a champion has no such folder.
         "optional": True,
         **_location(pipeline, pipeline.args.model_bucket_name, key),
@@ -164,7 +165,7 @@ def _location(pipeline: Pipeline, bucket: pulumi.Input[str] | None, key: str) ->
 def _environment(
     pipeline: Pipeline, step: str, inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
 ) -> dict[str, object]:
-    known = {**contract.ARTIFACTS, "champion": contract.CHAMPION}
+    known = {**contract.ARTIFACTS, CHAMPION: contract.CHAMPION}
     paths = {
         known[artifact["name"]].variable: argo(f"{kind}.artifacts", artifact["name"], "path")
         for kind, artifacts in (("inputs", inputs), ("outputs", outputs))

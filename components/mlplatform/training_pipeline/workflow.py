@@ -21,7 +21,7 @@ from mlplatform.training_pipeline.building import (
     retries,
     seconds,
 )
-from mlplatform.training_pipeline.containers import INPUTS, JOB_CPU, JOB_RETRIES, ROUND, TRIAL, arguments
+from mlplatform.training_pipeline.containers import INPUTS, JOB_CPU, JOB_RETRIES, ROUND, arguments
 from mlplatform.training_pipeline.containers import platform_job as container_of_job
 from mlplatform.training_pipeline.containers import user_step as container_of_step
 from mlplatform.training_pipeline.search_args import PipelineSearch
@@ -49,7 +49,7 @@ def spec(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "entrypoint": MAIN,
         "arguments": parameters(
-            {contract.REQUEST_ID: "", contract.REQUESTED_BY: BY_HAND, contract.DATA_URI: args.data_uri}
+            {contract.REQUEST_ID: "", contract.REQUESTED_BY: BY_HAND, contract.DATA_URI: pipeline.data_uri}
         ),
         "workflowMetadata": {"labels": {COMPONENT: pipeline.name}},
         "serviceAccountName": SERVICE_ACCOUNT,
@@ -89,7 +89,7 @@ def _own(pipeline: Pipeline, steps: PipelineSteps) -> list[dict[str, Any]]:
 
 
 def _main() -> dict[str, Any]:
-    trial = argo("steps.select.outputs.parameters", TRIAL)
+    trial, champion = (argo("steps.select.outputs.parameters", output) for output in contract.OUTPUTS["select"])
     return {
         "name": MAIN,
         "steps": _in_turn(
@@ -99,9 +99,9 @@ def _main() -> dict[str, Any]:
             _step("select"),
             _step(
                 "evaluate",
-                arguments("evaluate", trial=trial, champion=argo("steps.select.outputs.parameters.champion")),
+                arguments("evaluate", trial=trial, champion=champion),
             ),
-            _step("register", arguments("register", trial=trial)),
+            _step("register", arguments("register", trial=trial, champion=champion)),
         ),
     }
 

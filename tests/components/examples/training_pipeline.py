@@ -141,6 +141,7 @@ CHANGES: dict[str, object] = {
     "team": "vision",
     "model": "churn",
     "data_uri": "s3://lake-1a2b3c4/other/",
+    "reads": ["offline/", "labels/fraud/"],
     "runtime_image": OTHER_RUNTIME,
     "steps.image": OTHER_IMAGE,
     "steps.command": ["other"],
