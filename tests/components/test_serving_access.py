@@ -8,9 +8,9 @@ import pulumi
 import pytest
 
 from mlplatform.args import Args, InvalidArgs, checked
+from mlplatform.identifiers import MODEL_NAME
 from mlplatform.place import Place
 from mlplatform.serving_endpoint.access import (
-    MODEL_NAME,
     MODEL_VERSION,
     ModelSource,
     model_read_policy,

@@ -10,6 +10,8 @@ from examples.serving_endpoint import (
     IMAGE,
     MODEL,
     NEXT,
+    REGISTRY,
+    ROLLOUT,
     SERVERLESS,
     STORES,
     TIER,
@@ -273,7 +275,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         },
         [
             (
-                ": resources.gpus 2 and scaling.max_replicas 4: 10 GPUs with the canary's and one more "
+                ": resources.gpus 2 and scaling.max_replicas 4: 10 GPUs with those of a candidate and one more "
                 "replica's during updates, and pool 'l40s' has 8; lower them or raise the pool's limit"
             )
         ],
@@ -557,12 +559,195 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "rollout and instances kept ready": (
         FUNCTION,
-        {"rollout": True, "serverless.provisioned_concurrency": 5},
+        {"rollout": ROLLOUT, "serverless.provisioned_concurrency": 5},
         [
             (
-                ": rollout true and serverless.provisioned_concurrency: a rollout moves weights, which Lambda "
-                "refuses on an alias that keeps instances ready; take one of them out"
+                ": rollout and serverless.provisioned_concurrency: a rollout moves weights, which Lambda refuses "
+                "on an alias that keeps instances ready; take one of them out"
             )
+        ],
+    ),
+    "rollout and canary": (
+        CONTAINER_ENDPOINT,
+        {"rollout": ROLLOUT, "registry": REGISTRY, "canary": {"model_version": "18"}},
+        [": rollout and canary: a rollout declares its candidates by itself; take one of them out"],
+    ),
+    "rollout and canary of a function": (
+        FUNCTION,
+        {
+            "rollout": ROLLOUT,
+            "serverless.canary": {"model_version": "18", "percent": 5},
+            "serverless.stable_version": "7",
+        },
+        [": rollout and serverless.canary: a rollout declares its candidates by itself; take one of them out"],
+    ),
+    "rollout beside no replica": (
+        CONTAINER_ENDPOINT,
+        {
+            "rollout": ROLLOUT,
+            "registry": REGISTRY,
+            "scaling": {"min_replicas": 0, "trigger": {**TRIGGER, "exists_at_zero": True}},
+        },
+        [
+            (
+                ": rollout and scaling.min_replicas 0: without a replica a candidate is compared with nothing; "
+                "set min_replicas 1"
+            )
+        ],
+    ),
+    "rollout of a KServe that scales": (
+        KSERVE_ENDPOINT,
+        {"rollout": ROLLOUT, "registry": REGISTRY},
+        [
+            (
+                ": rollout and scaling from 2 to 4: KServe keeps replicas fixed beside a candidate; set "
+                "min_replicas and max_replicas to the same number, without trigger"
+            )
+        ],
+    ),
+    "rollout in a namespace of its own": (
+        CONTAINER_ENDPOINT,
+        {"rollout": {**ROLLOUT, "namespace": "promotions"}, "registry": REGISTRY},
+        [
+            (
+                ": rollout.namespace 'promotions' and container: its rollouts run in the endpoint's own namespace; "
+                "take it out"
+            )
+        ],
+    ),
+    "replicas of a function's candidate": (
+        FUNCTION,
+        {"rollout": {**ROLLOUT, "replicas": 2}},
+        [": rollout.replicas 2 and serverless: a function has none; take it out"],
+    ),
+    "rollout without a cluster": (
+        FUNCTION,
+        {"rollout": ROLLOUT},
+        [": rollout without cluster_name, vpc_cidr, runbooks_url, registry: needed for rollout; set them"],
+    ),
+    "rollout without a registry": (
+        CONTAINER_ENDPOINT,
+        {"rollout": ROLLOUT},
+        [": rollout without registry: needed for rollout; set them"],
+    ),
+    "GPUs of a candidate": (
+        CONTAINER_ENDPOINT,
+        {
+            "rollout": ROLLOUT,
+            "registry": REGISTRY,
+            "resources": {"gpus": 2},
+            "pool": "l40s",
+            "capacity": [TIER],
+            "scaling": {"min_replicas": 3, "max_replicas": 3},
+        },
+        [
+            (
+                ": resources.gpus 2 and scaling.max_replicas 3: 12 GPUs with those of a candidate and one more "
+                "replica's during updates, and pool 'l40s' has 8; lower them or raise the pool's limit"
+            )
+        ],
+    ),
+    "weights that fall": (
+        CONTAINER_ENDPOINT,
+        {"rollout": {**ROLLOUT, "weights": [5, 50, 25]}, "registry": REGISTRY},
+        [
+            (
+                ".rollout.weights: got [5, 50, 25]; allowed are 1 to 99 percent, each more than the one before, such "
+                "as [5, 25, 50]; after the last one the candidate gets all requests"
+            )
+        ],
+    ),
+    "no weights": (
+        CONTAINER_ENDPOINT,
+        {"rollout": {**ROLLOUT, "weights": []}, "registry": REGISTRY},
+        [
+            (
+                ".rollout.weights: got []; allowed are 1 to 99 percent, each more than the one before, such as "
+                "[5, 25, 50]; after the last one the candidate gets all requests"
+            )
+        ],
+    ),
+    "all requests at once": (
+        CONTAINER_ENDPOINT,
+        {"rollout": {**ROLLOUT, "weights": [100]}, "registry": REGISTRY},
+        [
+            (
+                ".rollout.weights: got [100]; allowed are 1 to 99 percent, each more than the one before, such as "
+                "[5, 25, 50]; after the last one the candidate gets all requests"
+            )
+        ],
+    ),
+    "gates of a rollout": (
+        CONTAINER_ENDPOINT,
+        {
+            "rollout": {
+                **ROLLOUT,
+                "gates": {
+                    "min_requests": 0,
+                    "patience_minutes": 2000,
+                    "max_error_percent": 101,
+                    "max_p99_milliseconds": 0,
+                    "max_drifted_features": -1,
+                    "more": [{"name": "too many words", "query": "sum(refusals)", "max": 1}],
+                },
+            },
+            "registry": REGISTRY,
+        },
+        [
+            ".rollout.gates.max_drifted_features: got -1; allowed are 0 features or more",
+            ".rollout.gates.max_error_percent: got 101.0; allowed are 0 to 100 percent",
+            ".rollout.gates.max_p99_milliseconds: got 0; allowed are 1 milliseconds or more",
+            ".rollout.gates.min_requests: got 0; allowed are 1 requests or more",
+            (
+                ".rollout.gates.more[0].name: got 'too many words'; allowed is a word of at most 40 letters, digits, - "
+                "and _, such as conversion"
+            ),
+            ".rollout.gates.patience_minutes: got 2000; allowed are 0 to 1440 minutes",
+        ],
+    ),
+    "gate twice": (
+        CONTAINER_ENDPOINT,
+        {
+            "rollout": {**ROLLOUT, "gates": {"more": [{"name": "refused", "query": "sum(refusals)", "max": 1}] * 2}},
+            "registry": REGISTRY,
+        },
+        [".rollout.gates: more has refused more than once; allowed is once each; rename the others"],
+    ),
+    "rollout of nothing that is right": (
+        CONTAINER_ENDPOINT,
+        {
+            "rollout": {
+                "image": "runtime:latest",
+                "schedule": "often",
+                "wait_minutes": 0,
+                "replicas": 0,
+                "ready_minutes": 0,
+                "retries": 11,
+                "memory": "much",
+                "disk": "much",
+                "namespace": "Promotions",
+            },
+            "registry": REGISTRY,
+        },
+        [
+            ".rollout.disk: got 'much'; allowed is a quantity of Kubernetes, such as 500m, 2 or 16Gi",
+            (
+                ".rollout.image: got 'runtime:latest'; allowed is an image by its digest, which no push changes, such "
+                "as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/fraud@sha256:<64 hexadecimal digits>"
+            ),
+            ".rollout.memory: got 'much'; allowed is a quantity of Kubernetes, such as 500m, 2 or 16Gi",
+            (
+                ".rollout.namespace: Kubernetes name 'Promotions' is not accepted; allowed: lower-case letters, "
+                "digits and -, a letter or digit at both ends; fix: change the characters"
+            ),
+            ".rollout.ready_minutes: got 0; allowed are 1 to 1440 minutes",
+            ".rollout.replicas: got 0; allowed are 1 replicas or more",
+            ".rollout.retries: got 11; allowed are 0 to 10 times",
+            (
+                ".rollout.schedule: got 'often'; allowed is a time of cron in five fields, minute and hour first, such "
+                "as 30 1 * * mon-fri"
+            ),
+            ".rollout.wait_minutes: got 0; allowed are 1 to 1440 minutes",
         ],
     ),
     "more ready than answer": (
@@ -781,6 +966,16 @@ NAMES: dict[str, tuple[str, dict[str, Any], str]] = {
             f"IAM policy '{'a' * 44}-server-model-{LONG_VERSION}' has 121 characters; allowed: 120 before Pulumi's "
             "suffix of 8; fix: take away 1"
         ),
+    ),
+    "schedule of rollouts that is too long": (
+        "a" * 45,
+        {
+            **FUNCTION,
+            "rollout": {**ROLLOUT, "namespace": "promotions"},
+            "registry": REGISTRY,
+            **{name: WIRED[name] for name in ("cluster_name", "vpc_cidr", "runbooks_url")},
+        },
+        f"CronWorkflow '{'a' * 45}-rollout' has 53 characters; allowed: 52; fix: take away 1",
     ),
     "capitals on Kubernetes": (
         "fRAUD",

@@ -28,7 +28,6 @@ from examples.serving_endpoint import (
 )
 
 from mlplatform.serving_endpoint import ServingEndpoint, ServingEndpointArgs, ServingEndpointSettings
-from mlplatform.serving_endpoint.rollout import OWNED
 from promises import covers
 from recorded import Recorded, Refused, absent, record
 from schemas import problems
@@ -232,13 +231,6 @@ def test_without_log_and_canary_the_role_reads_one_version(smallest: Recorded) -
     assert [node["name"] for node in smallest.all(POLICY)] == ["x-server-model-17"]
 
 
-def test_a_rollout_reads_every_version_of_the_model() -> None:
-    graph = graph_of({**SMALLEST, "rollout": True})
-    (statement, *_) = graph.statements(POLICY, "x-server-models")
-    assert statement["Resource"] == ["arn:aws:s3:::models/fraud/*"]
-    assert graph.count(POLICY) == 1
-
-
 def test_role_goes_to_the_pods_by_pod_identity(either: Recorded) -> None:
     arn = outputs(either)["role_arn"]
     wanted = {"clusterName": "ml-dev", "namespace": "x", "serviceAccount": "model-server", "roleArn": arn}
@@ -277,8 +269,9 @@ def test_pods_reach_dns_identity_and_aws_and_nobody_but_gateway_and_prometheus_r
     assert dns["ports"] == [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
     assert [peer["ipBlock"]["cidr"] for peer in identity["to"]] == ["169.254.170.23/32", "fd00:ec2::23/128"]
     assert vpc == {"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 443}]}
-    private = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
-    assert storage["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": private}}]
+    (block,) = [peer["ipBlock"] for peer in storage["to"]]
+    private = {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
+    assert (block["cidr"], set(block["except"])) == ("0.0.0.0/0", private)
 
     ingress = either.inputs(NETWORK_POLICY, "x-ingress")["spec"]
     assert (ingress["podSelector"], ingress["policyTypes"]) == ({}, ["Ingress"])
@@ -415,7 +408,7 @@ def test_alerts_watch_the_deployment_and_its_autoscaler(args: dict[str, Any], de
 )
 def test_requests_come_to_the_logs_sidecar_which_passes_them_on(full: Recorded) -> None:
     writer = container(full, "request-log")
-    assert (writer["image"], writer["ports"][0]["containerPort"]) == (WRITER, 8090)
+    assert (writer["image"], writer["args"], writer["ports"][0]["containerPort"]) == (WRITER, ["request-log"], 8090)
     assert variables(writer) == {
         "MODEL_VERSION": {"fieldRef": {"fieldPath": f"metadata.annotations['{VERSION}']"}},
         "REQUEST_LOG_BUCKET": "features",
@@ -646,94 +639,6 @@ def test_server_goes_on_while_envoy_learns_of_its_end(full: Recorded) -> None:
     )
 
 
-# --- rollout
-
-
-def found(manifest: Any, path: str) -> bool:
-    """Whether a path's place is in a manifest, if not its value."""
-    *way, _ = re.findall(r'\["([^"]+)"\]|\[(\d+)\]|([A-Za-z_]+)', path)
-    at = manifest
-    for quoted, number, word in way:
-        key: Any = int(number) if number else quoted or word
-        if not isinstance(at, list if number else dict) or (key >= len(at) if number else key not in at):
-            return False
-        at = at[key]
-    return isinstance(at, dict)
-
-
-ROLES = {
-    "inference-service": INFERENCE_SERVICE,
-    "route": ROUTE,
-    "stable": DEPLOYMENT,
-    "canary": DEPLOYMENT,
-    "alias": "aws:lambda/alias:Alias",
-    "function": "aws:lambda/function:Function",
-}
-NAMES = {"alias": "x-live"}
-
-
-@covers(
-    "serving-endpoint.rollout",
-    field="ServingEndpointArgs.rollout",
-    ends_in="kubernetes:apps/v1:Deployment.options.ignore_changes",
-)
-@pytest.mark.parametrize("kind", KINDS)
-def test_pulumi_leaves_alone_what_a_rollout_moves_and_nothing_else(kind: str) -> None:
-    graph = graph_of({**KINDS[kind], "rollout": True})
-    ignored = {
-        (node["type"], node["name"]): sorted(node["options"]["ignore_changes"])
-        for node in graph.resources
-        if "ignore_changes" in node["options"]
-    }
-    roles = {"container": ("route", "stable", "canary"), "kserve": ("route", "inference-service")}
-    wanted = roles.get(kind, ("alias", "function"))
-    assert ignored == {(ROLES[role], NAMES.get(role, f"x-{role}")): sorted(OWNED[role]) for role in wanted}
-    without = graph_of(KINDS[kind])
-    assert [node["name"] for node in without.resources if "ignore_changes" in node["options"]] == []
-
-
-# The engine ends an update where the way to an ignored field is missing in the object as it was or as it shall be
-# (pulumi sdk v3.272.0, resource.PropertyPath.Reset): so it must be there whatever else is given.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "smallest": SMALLEST,
-    "full": CONTAINER,
-    "smallest of KServe": SMALLEST_KSERVE,
-    "full of KServe": KSERVE,
-    "smallest function": {**SERVERLESS, "request_log": None, "serverless": {"image": IMAGE, "reserved_concurrency": 1}},
-    "full function": SERVERLESS,
-}
-
-
-@pytest.mark.parametrize("rollout", [False, True])
-@pytest.mark.parametrize("args", VARIANTS.values(), ids=VARIANTS)
-def test_the_way_to_every_field_of_a_rollout_is_always_there(args: dict[str, Any], rollout: bool) -> None:
-    graph = graph_of({**args, "rollout": rollout})
-    checked = 0
-    for role, type_ in ROLES.items():
-        for node in graph.all(type_, NAMES.get(role, f"x-{role}")):
-            assert {path: found(node["inputs"], path) for path in OWNED[role] if "." in path} == {
-                path: True for path in OWNED[role] if "." in path
-            }
-            checked += 1
-    assert checked >= 2
-
-
-@pytest.mark.parametrize("args", [CONTAINER, KSERVE], ids=["container", "kserve"])
-def test_turning_the_rollout_on_changes_nothing_of_what_serves(args: dict[str, Any]) -> None:
-    def serving(graph: Recorded) -> dict[str, Any]:
-        types = (ROUTE, SERVICE, DEPLOYMENT, INFERENCE_SERVICE, HPA, NETWORK_POLICY)
-        return {node["urn"]: node["inputs"] for node in graph.resources if node["type"] in types}
-
-    assert serving(graph_of({**args, "rollout": True})) == serving(graph_of(args))
-
-
-def test_a_rollout_finds_a_canary_without_replicas() -> None:
-    graph = graph_of({**SMALLEST, "rollout": True})
-    graph.has(DEPLOYMENT, {"spec": {"replicas": 0}}, name="x-canary")
-    assert graph.count(DEPLOYMENT) == 2
-    assert graph_of(SMALLEST).count(DEPLOYMENT) == 1
-
-
 # --- outputs where values are
 
 
@@ -780,5 +685,5 @@ def test_settings_have_what_a_person_writes_and_arguments_what_is_wired() -> Non
     assert wired == {
         *("model_bucket_name", "model_key_arn", "feature_bucket_name", "feature_key_arn", "alarm_topic_arns"),
         *("cluster_name", "vpc_cidr", "s3_cidrs", "domain", "gateway", "monitoring_namespace", "prometheus_url"),
-        *("runbooks_url", "capacity"),
+        *("runbooks_url", "capacity", "registry", "registry_namespace", "service_cidr"),
     }

@@ -131,7 +131,9 @@ def test_canary_is_declared_in_full_with_replicas_of_its_own(full: Recorded) -> 
     predictor, candidate = spec["predictor"], canary["predictor"]
     assert canary["trafficPercent"] == 5
     assert candidate["name"] == "canary"
-    assert candidate["model"] == {**predictor["model"], "storageUri": "s3://models/fraud/18/"}
+    # A name that says something is refused, and the CRD wants one of a candidate.
+    assert "name" not in predictor["model"]
+    assert candidate["model"] == {**predictor["model"], "name": "", "storageUri": "s3://models/fraud/18/"}
     assert candidate["annotations"] == {VERSION: "18"}
     assert candidate["labels"] == {**predictor["labels"], "mlplatform.dev/track": "canary"}
     # KServe takes the candidate's from these, and what is served keeps its two.

@@ -196,11 +196,6 @@ def test_without_vpc_and_traces_the_role_does_less() -> None:
     }
 
 
-def test_a_rollout_reads_every_version_of_the_model() -> None:
-    graph = graph_of({**SMALLEST, "rollout": True})
-    assert policies(graph)["x-models"]["s3:GetObject",] == ["arn:aws:s3:::models/fraud/*"]
-
-
 def test_role_has_the_boundary_given() -> None:
     graph = graph_of({**SMALLEST, "permissions_boundary_arn": BOUNDARY})
     graph.has(ROLE, {"permissionsBoundary": BOUNDARY})

@@ -32,6 +32,8 @@ DEFAULTS: dict[tuple[str, str], set[str]] = {
     ("model_store", "force_destroy"): {"force-delete-off"},
     ("gpu_node_pool", "purpose"): {"spot-not-in-prod-serving"},
     ("gpu_node_pool", "accelerator"): {"gpu-instance-allowed"},
+    ("training_pipeline", "deletion_protection"): {"stateful-protected"},
+    ("training_pipeline", "force_destroy"): {"force-delete-off"},
     ("training_queue", "deletion_protection"): {"stateful-protected"},
     ("delivery", "deletion_protection"): {"stateful-protected"},
     ("delivery", "force_destroy"): {"force-delete-off"},

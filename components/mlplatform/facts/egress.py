@@ -20,6 +20,10 @@ DNS_NAMESPACE: Final = "kube-system"
 """Namespace of CoreDNS, by the label `kubernetes.io/metadata.name` that every namespace has."""
 DNS_LABELS: Final = (("k8s-app", "kube-dns"),)
 """Labels of CoreDNS's pods on EKS."""
+SERVICE_CIDRS: Final = ("10.100.0.0/16", "172.20.0.0/16")
+"""Ranges of which EKS takes one for Services where none is given (Amazon EKS API Reference,
+KubernetesNetworkConfigRequest). The VPC CNI sees a Service's address before it is translated, so that pods which reach
+the API server need this range beside the VPC's."""
 POD_IDENTITY_CIDRS: Final = ("169.254.170.23/32", "fd00:ec2::23/128")
 """Link-local addresses of the Pod Identity agent on each node (EKS User Guide, Learn how EKS Pod Identity grants pods
 access to AWS services)."""

@@ -47,6 +47,8 @@ APP: Final = "app.kubernetes.io/name"
 """On the pods of a chart or operator: what runs in them."""
 PROMETHEUS: Final[Mapping[str, str]] = MappingProxyType({APP: "prometheus"})
 """On the pods of Prometheus: its operator sets it."""
+PROMETHEUS_PORT: Final = 9090
+"""Where they are asked (kube-prometheus-stack, values.yaml, prometheus.service.targetPort)."""
 PUSHGATEWAY: Final[Mapping[str, str]] = MappingProxyType({APP: "prometheus-pushgateway"})
 """On the Pushgateway's pods: its chart sets it (prometheus-pushgateway, templates/_helpers.tpl)."""
 PUSHGATEWAY_PORT: Final = 9091

@@ -26,6 +26,14 @@ QUALITY_BREACHED: Final = "mlplatform_model_quality_breached"
 """1 where that is too bad, else 0; by label `metric`."""
 RETRAINING_BLOCKED: Final = "mlplatform_retraining_blocked"
 """1 where a retraining was wanted and its budget is spent, else 0; by label `reason`."""
+PIPELINE_SUCCESS: Final = "argo_workflows_mlplatform_pipeline_last_success_timestamp_seconds"
+"""When the last run of a training pipeline began that ended well, as seconds since 1970; by labels `team` and
+`pipeline`."""
+PIPELINE_FAILURE: Final = "argo_workflows_mlplatform_pipeline_last_failure_timestamp_seconds"
+"""When the last run of a training pipeline began that did not end well, likewise."""
+
+ROLLOUTS: Final = "argo_workflows_mlplatform_rollouts_total"
+"""Rollouts that have ended, by labels `endpoint` and `status`, as Argo says the latter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,12 @@ _EXPORTED: Final = (
         "Argo Workflows",
         "argoproj/argo-workflows, util/telemetry/metrics_list.go, with the prefix argo_workflows_ of docs/metrics.md",
         ("argo_workflows_error_count", "argo_workflows_total_count"),
+    ),
+    _Exported("Argo Workflows", "serving_endpoint/rollout_workflow.py, with the prefix of Argo's", (ROLLOUTS,)),
+    _Exported(
+        "Argo Workflows",
+        "training_pipeline/alerts.py, with the prefix argo_workflows_ of argoproj/argo-workflows, docs/metrics.md",
+        (PIPELINE_FAILURE, PIPELINE_SUCCESS),
     ),
     _Exported(
         "cert-manager",

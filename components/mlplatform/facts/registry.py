@@ -2,6 +2,9 @@
 
 from typing import Final
 
+PORT: Final = 5000
+"""Where an own server of the registry listens."""
+
 CHAMPION: Final = "champion"
 """Alias of the version that serves."""
 CHALLENGER: Final = "challenger"

@@ -17,6 +17,7 @@ from mlplatform.serving_endpoint.args import (
     ServingTrigger,
 )
 from mlplatform.serving_endpoint.component import ServingEndpoint
+from mlplatform.serving_endpoint.rollout_args import ServingRollout, ServingRolloutGate, ServingRolloutGates
 from mlplatform.serving_endpoint.serverless_args import Serverless, ServerlessCanary, ServerlessVpc
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "ServingObjectives",
     "ServingRequestLog",
     "ServingResources",
+    "ServingRollout",
+    "ServingRolloutGate",
+    "ServingRolloutGates",
     "ServingScaling",
     "ServingTrigger",
 ]

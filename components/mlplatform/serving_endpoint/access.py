@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 
@@ -11,16 +10,10 @@ from mlplatform.facts import request_log
 from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.place import Place
 
-# Neither has a slash, nor what IAM reads as a wildcard: each is one folder, and no policy names more than it says.
-MODEL_NAME = matching(
-    r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
-    "the name of a registered model, a folder of its own: letters, digits, - and _, at most 63, such as fraud-scorer",
-)
+# Without a slash and what IAM reads as a wildcard, as names of models are: no policy names more than it says.
 MODEL_VERSION = matching(
     r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", "a version of the model, one folder without /, in quotes, such as '17'"
 )
-MODEL_URI: Final = "MODEL_URI"
-"""Environment variable that tells a server where its model lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +40,7 @@ class ModelSource:
         return pulumi.Output.concat("s3://", self.bucket, "/", self.prefix)
 
 
-def read_policies(
-    place: Place, models: Iterable[ModelSource], *, rollout: bool | None
-) -> dict[str, pulumi.Output[str]]:
+def read_policies(place: Place, models: Iterable[ModelSource], *, rollout: bool) -> dict[str, pulumi.Output[str]]:
     """Policies that read what is served, by a short name.
 
     One a version, since that of a former one is then deleted last, when nothing needs it any more; one of all versions

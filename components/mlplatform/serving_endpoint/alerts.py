@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mlplatform.facts.alerts import Alert, Severity
+from mlplatform.facts.metrics import ROLLOUTS
 
 ERRORS: Final = "envoy_cluster_upstream_rq_xx"
 TIMES: Final = "envoy_cluster_upstream_rq_time_bucket"
@@ -32,6 +33,11 @@ CANARY_ENOUGH: Final = 50
 """Requests of a canary in its window below which a comparison says nothing."""
 
 
+def cluster(namespace: str, route: str, backend: str) -> str:
+    """Name of a backend's cluster in Envoy."""
+    return f"httproute/{namespace}/{route}/rule/0/backend/{backend}"
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What of an endpoint is watched."""
@@ -49,12 +55,24 @@ class Watched:
 
     def cluster(self, backend: str) -> str:
         """Regular expression of clusters in Envoy, for a regular expression of numbers of backends."""
-        return f"httproute/{self.namespace}/{self.name}/rule/0/backend/{backend}"
+        return cluster(self.namespace, self.name, backend)
 
 
 def alerts(watched: Watched, *, availability: float, p95: int, p99: int) -> Sequence[Alert]:
     """The alerts for objectives in percent and milliseconds."""
     return list(_alerts(watched, (100 - availability) / 100, p95, p99))
+
+
+def rollout_failed(endpoint: str) -> Alert:
+    """The alert for a rollout of an endpoint that has failed."""
+    failed = f'{ROLLOUTS}{{endpoint="{endpoint}",status!="Succeeded"}}'
+    # A counter is born with its first failure, which `increase` does not see.
+    rise, first = f"increase({failed}[1h]) > 0", f"({failed} unless {failed} offset 1h) > 0"
+    return Alert(
+        *("RolloutFailed", f"sum by (endpoint) ({rise} or {first})", "0m", Severity.WARNING),
+        f"A rollout of endpoint {endpoint} has failed: its candidate was taken back, or it could not begin.",
+        metrics=(ROLLOUTS,),
+    )
 
 
 def _alerts(watched: Watched, budget: float, p95: int, p99: int) -> Iterator[Alert]:

@@ -9,10 +9,13 @@ from pydantic import model_validator
 from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.capacity import Capacity, Purpose
 from mlplatform.facts.request_log import VARIABLES
-from mlplatform.identifiers import BUCKET_NAME, DOMAIN, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
+from mlplatform.facts.rollout import MODEL_URI
+from mlplatform.identifiers import BUCKET_NAME, DOMAIN, IMAGE, IPV4_CIDR, MODEL_NAME, QUANTITY, TOPIC_ARN, URL
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
-from mlplatform.serving_endpoint.access import MODEL_NAME, MODEL_URI, MODEL_VERSION
+from mlplatform.registry_account import RegistryAccount
+from mlplatform.serving_endpoint.access import MODEL_VERSION
+from mlplatform.serving_endpoint.rollout_args import ServingRollout
 from mlplatform.serving_endpoint.serverless_args import Serverless
 
 KINDS = ("kserve", "container", "serverless")
@@ -198,6 +201,9 @@ class ServingRequestLog(Args):
     """Image, by digest, of the sidecar that writes it, for `kserve` and `container`: it listens on REQUEST_LOG_PORT,
     passes requests on to REQUEST_LOG_UPSTREAM and writes lines as the other REQUEST_LOG_ variables say. A function's
     writer is a part of its own image."""
+    args: Optional[Sequence[In[str]]] = ["request-log"]
+    """Arguments of the sidecar; by default those with which the image of the platform's jobs is it. Empty for those of
+    an image of one's own."""
     sample_percent: Optional[In[int]] = 100
     """Share of the requests that is logged, 1 to 100 percent, chosen by a hash of their id; all by default, since
     drift shows in the rare ones too."""
@@ -317,9 +323,9 @@ class ServingEndpointSettings(Args):
     """The log of requests and predictions; none by default."""
     permissions_boundary_arn: Optional[In[str]] = None
     """Policy that bounds what the role made here can ever do; none by default."""
-    rollout: Optional[bool] = False
-    """Whether a rollout moves weights, versions and images after the first deployment: Pulumi then leaves them alone,
-    and the role reads every version of the model. Off by default: a change here is the rollout."""
+    rollout: Optional[ServingRollout] = None
+    """Rollouts that move weights and versions after the first deployment: Pulumi then leaves them alone, and the role
+    reads every version of the model. None by default: a change here is the rollout."""
 
     _startup = checked(at_least(10, "seconds"), "startup_seconds")
     _timeout = checked(at_least(1, "seconds"), "timeout_seconds")
@@ -350,7 +356,7 @@ class ServingEndpointSettings(Args):
             )
         if self.serverless:
             self.serverless.refuse_contradictions(
-                image=self.serverless.image, model_version=self.model.version, rollout=bool(self.rollout)
+                image=self.serverless.image, model_version=self.model.version, rollout=self.rollout is not None
             )
         return self
 
@@ -397,6 +403,43 @@ class ServingEndpointSettings(Args):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rollout(self) -> Self:
+        if self.rollout is None:
+            return self
+        problem = self._against_rollout(self.rollout, self.scaling or ServingScaling())
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def _against_rollout(self, rollout: ServingRollout, scaling: ServingScaling) -> Optional[str]:
+        """What of the endpoint does not go together with its rollouts."""
+        if self.canary or (self.serverless and self.serverless.canary):
+            field = "canary" if self.canary else "serverless.canary"
+            return f"rollout and {field}: a rollout declares its candidates by itself; take one of them out"
+        if self.serverless:
+            return (
+                f"rollout.replicas {rollout.replicas} and serverless: a function has none; take it out"
+                if rollout.replicas is not None
+                else None
+            )
+        if rollout.namespace is not None:
+            return (
+                f"rollout.namespace {rollout.namespace!r} and {self.kind}: its rollouts run in the endpoint's own "
+                "namespace; take it out"
+            )
+        if scaling.min_replicas == 0:
+            return (
+                "rollout and scaling.min_replicas 0: without a replica a candidate is compared with nothing; set "
+                "min_replicas 1"
+            )
+        if self.kserve and not (scaling.fixed and scaling.trigger is None):
+            return (
+                f"rollout and scaling from {scaling.min_replicas} to {scaling.max_replicas}: KServe keeps replicas "
+                "fixed beside a candidate; set min_replicas and max_replicas to the same number, without trigger"
+            )
+        return None
+
 
 _KUBERNETES_ONLY = frozenset(
     ("canary", "scaling", "resources", "pool", "startup_seconds", "timeout_seconds", "objectives", "namespace")
@@ -418,9 +461,13 @@ class ServingEndpointArgs(ServingEndpointSettings):
     """SNS topics for the alarms of `serverless`; none by default. The alerts of the other kinds go the way of
     Prometheus."""
     cluster_name: Optional[In[str]] = None
-    """EKS cluster; needed for `kserve` and `container`."""
+    """EKS cluster; needed for `kserve`, `container` and `rollout`."""
     vpc_cidr: Optional[In[str]] = None
-    """IPv4 range of the cluster's VPC, where interface endpoints are; needed for `kserve` and `container`."""
+    """IPv4 range of the cluster's VPC, where interface endpoints are; needed for `kserve`, `container` and
+    `rollout`."""
+    service_cidr: Optional[In[str]] = None
+    """IPv4 range of the cluster's services, where the steps of `rollout` find the API server; both of those that EKS
+    takes by itself by default."""
     s3_cidrs: Optional[Sequence[In[str]]] = ["0.0.0.0/0"]
     """Ranges on whose port 443 replicas reach S3, as gateway endpoints keep S3's public addresses. Every address by
     default, private ones excluded: AWS's list changes. Name its ranges where data must not leave by HTTPS."""
@@ -429,11 +476,18 @@ class ServingEndpointArgs(ServingEndpointSettings):
     gateway: Optional[ServingGateway] = ServingGateway()
     """The Gateway through which requests come, for `kserve` and `container`."""
     monitoring_namespace: Optional[str] = "monitoring"
-    """Namespace of Prometheus, which scrapes the servers, for `kserve` and `container`; monitoring by default."""
+    """Namespace of Prometheus, which scrapes the servers of `kserve` and `container`, and which the gates of `rollout`
+    ask; monitoring by default."""
     prometheus_url: Optional[In[str]] = "http://prometheus-operated.monitoring.svc:9090"
-    """Prometheus that KEDA asks; by default the one that Prometheus Operator runs in the namespace monitoring."""
+    """Prometheus that KEDA and the gates of `rollout` ask; by default the one that Prometheus Operator runs in the
+    namespace monitoring."""
+    registry: Optional[RegistryAccount] = None
+    """The model registry, whose writer's account the steps of `rollout` get; needed with `rollout`."""
+    registry_namespace: Optional[str] = "model-registry"
+    """Namespace of the registry's server, which the steps of `rollout` reach; model-registry by default. A server
+    outside of the cluster they reach by HTTPS, within `vpc_cidr` and `s3_cidrs`."""
     runbooks_url: Optional[str] = None
-    """Where `docs/runbooks` is published, for the links of alerts; needed for `kserve` and `container`."""
+    """Where `docs/runbooks` is published, for the links of alerts; needed for `kserve`, `container` and `rollout`."""
     capacity: Optional[Sequence[Capacity]] = []
     """What the node pools can hold, of which `pool` names one; none by default."""
 
@@ -441,11 +495,11 @@ class ServingEndpointArgs(ServingEndpointSettings):
     _distinct = checked(distinct, "alarm_topic_arns")
     _buckets = checked(BUCKET_NAME, "model_bucket_name", "feature_bucket_name")
     _keys = checked(KEY_ARN, "model_key_arn", "feature_key_arn")
-    _cidr = checked(IPV4_CIDR, "vpc_cidr")
+    _cidr = checked(IPV4_CIDR, "vpc_cidr", "service_cidr")
     _cidrs = checked(each(IPV4_CIDR), "s3_cidrs")
     _domain = checked(DOMAIN, "domain")
     _urls = checked(URL, "prometheus_url", "runbooks_url")
-    _monitoring = checked(NAMESPACE_NAME, "monitoring_namespace")
+    _namespaces = checked(NAMESPACE_NAME, "monitoring_namespace", "registry_namespace")
 
     @property
     def tiers(self) -> Sequence[Capacity]:
@@ -462,6 +516,7 @@ class ServingEndpointArgs(ServingEndpointSettings):
         needed = {
             self.kind: () if self.serverless else ("cluster_name", "vpc_cidr", "domain", "runbooks_url"),
             "request_log": ("feature_bucket_name", "feature_key_arn") if self.request_log else (),
+            "rollout": ("cluster_name", "vpc_cidr", "runbooks_url", "registry") if self.rollout else (),
         }
         for why, fields in needed.items():
             missing = [field for field in fields if getattr(self, field) is None]
@@ -500,12 +555,18 @@ class ServingEndpointArgs(ServingEndpointSettings):
                 "scaling.trigger, or min_replicas and max_replicas to the same number"
             )
         # An update starts a replica before it ends another: without room for that one, it never begins.
-        most = gpus * ((scaling.max_replicas or 0) + (self.canary.replicas or 0 if self.canary else 0) + 1)
+        most = gpus * ((scaling.max_replicas or 0) + self._candidates(scaling) + 1)
         limit = sum(tier.gpus or 0 for tier in self.tiers)
         if most > limit:
             raise ValueError(
-                f"resources.gpus {gpus} and scaling.max_replicas {scaling.max_replicas}: {most} GPUs with the canary's "
-                f"and one more replica's during updates, and pool {self.pool!r} has {limit}; lower them or raise the "
-                "pool's limit"
+                f"resources.gpus {gpus} and scaling.max_replicas {scaling.max_replicas}: {most} GPUs with those of a "
+                f"candidate and one more replica's during updates, and pool {self.pool!r} has {limit}; lower them or "
+                "raise the pool's limit"
             )
         return self
+
+    def _candidates(self, scaling: ServingScaling) -> int:
+        """Replicas of a candidate beside what is served."""
+        if self.rollout:
+            return self.rollout.candidates(scaling.max_replicas or 0)
+        return (self.canary.replicas or 0) if self.canary else 0

@@ -9,12 +9,18 @@ import pulumi
 from mlplatform.args import InvalidArgs, matching
 from mlplatform.facts import request_log
 from mlplatform.facts.naming import Kind, check
-from mlplatform.serving_endpoint import kserve, kubernetes, serverless
+from mlplatform.facts.rollout import CANARY
+from mlplatform.objects import Objects
+from mlplatform.place import Place
+from mlplatform.serving_endpoint import kserve, kubernetes, rollout_objects, serverless
 from mlplatform.serving_endpoint.access import ModelSource
 from mlplatform.serving_endpoint.args import ServingEndpointArgs
-from mlplatform.serving_endpoint.pods import CANARY
+from mlplatform.serving_endpoint.rollout_access import Function
+from mlplatform.serving_endpoint.rollout_args import ServingRollout
 from mlplatform.serving_endpoint.serverless_args import Serverless
 
+LONGEST_SCHEDULE = 52
+"""Longest name of a CronWorkflow: its Workflows get 11 characters more (argoproj/argo-workflows, cron operator)."""
 SERVICE = matching(r"[a-z].*", "a name that begins with a letter from a to z, as those of Services do")
 
 
@@ -46,6 +52,9 @@ class ServingEndpoint(pulumi.ComponentResource):
     function: pulumi.Output[Mapping[str, str]]
     """Of a function: its `name`, and the `alias_arn` that is invoked. Empty for kserve and container, so that asking
     for one is an error."""
+    rollout: pulumi.Output[Mapping[str, str]]
+    """Of rollouts: their `namespace`, and the `workflow`, the name of the WorkflowTemplate to start one by hand. Empty
+    without `rollout`, so that asking for one is an error."""
 
     def __init__(self, name: str, args: ServingEndpointArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         args = ServingEndpointArgs.of(args)
@@ -61,6 +70,7 @@ class ServingEndpoint(pulumi.ComponentResource):
         self.version = made.version
         self.kubernetes = made.kubernetes
         self.function = made.function
+        self.rollout = _rollout_names(name, args)
         self.register_outputs(
             {
                 "kind": self.kind,
@@ -71,6 +81,7 @@ class ServingEndpoint(pulumi.ComponentResource):
                 "version": self.version,
                 "kubernetes": self.kubernetes,
                 "function": self.function,
+                "rollout": self.rollout,
             }
         )
 
@@ -98,13 +109,33 @@ def _in_lambda(component: ServingEndpoint, name: str, args: ServingEndpointArgs)
         request_log=_log_target(args),
         alarm_topic_arns=args.alarm_topic_arns or (),
         permissions_boundary_arn=args.permissions_boundary_arn,
-        rollout=bool(args.rollout),
+        rollout=args.rollout is not None,
     )
     settings = Serverless.of(args.serverless)
     function = serverless.create(component, name, settings, endpoint)
     address = function.alias_arn if function.url is None else function.url
+    if args.rollout:
+        _rollouts_in_lambda(component, name, args, args.rollout, function)
     names = {"name": function.name, "alias_arn": function.alias_arn}
     return _Made(address, function.role_arn, function.published_version, _nothing(), pulumi.Output.all(**names))
+
+
+def _rollouts_in_lambda(
+    component: ServingEndpoint, name: str, args: ServingEndpointArgs, given: ServingRollout, made: serverless.Function
+) -> None:
+    objects, place = Objects.of(component, name), Place.of(component)
+    wanted = rollout_objects.namespace_name(name, args, given)
+    namespace = objects.namespace("namespace", name=wanted).metadata.name
+    rollouts = rollout_objects.Rollouts(name, args, given, objects, place, namespace)
+    arn = place.arn("lambda", f"function:{made.function_name}")
+    rollout_objects.of_function(rollouts, Function(made.function_name, arn, made.key_arn))
+
+
+def _rollout_names(name: str, args: ServingEndpointArgs) -> pulumi.Output[Mapping[str, str]]:
+    if args.rollout is None:
+        return _nothing()
+    namespace = rollout_objects.namespace_name(name, args, args.rollout)
+    return pulumi.Output.from_input({"namespace": namespace, "workflow": f"{name}-{rollout_objects.ROLE}"})
 
 
 def _nothing() -> pulumi.Output[Mapping[str, str]]:
@@ -130,8 +161,18 @@ def _check_names(name: str, args: ServingEndpointArgs) -> None:
             SERVICE(name)
         for kind, made, autonamed in _names(name, args):
             check(kind, made, autonamed=autonamed)
+        if args.rollout:
+            _check_schedule(f"{name}-{rollout_objects.ROLE}")
     except ValueError as error:
         raise InvalidArgs(f"ServingEndpoint {name!r}: {error}") from None
+
+
+def _check_schedule(name: str) -> None:
+    over = len(name) - LONGEST_SCHEDULE
+    if over > 0:
+        raise ValueError(
+            f"CronWorkflow {name!r} has {len(name)} characters; allowed: {LONGEST_SCHEDULE}; fix: take away {over}"
+        )
 
 
 def _names(name: str, args: ServingEndpointArgs) -> Iterator[tuple[Kind, str, bool]]:
@@ -139,6 +180,8 @@ def _names(name: str, args: ServingEndpointArgs) -> Iterator[tuple[Kind, str, bo
     versions = {args.model.version, *_candidates(args)} if not args.rollout else set()
     server = "" if args.serverless else "-server"
     yield from ((Kind.IAM_POLICY, f"{name}{server}-model-{version}", True) for version in sorted(versions))
+    if args.rollout:
+        yield Kind.IAM_POLICY, f"{name}-{rollout_objects.ROLE}-promotion", True
     if args.serverless:
         yield Kind.IAM_ROLE, f"{name}-function", True
         yield Kind.LAMBDA_FUNCTION, args.serverless.function_name or name, False

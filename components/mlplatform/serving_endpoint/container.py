@@ -6,9 +6,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from mlplatform.args import In
+from mlplatform.facts.rollout import CANARY, STABLE
 from mlplatform.serving_endpoint import pods
 from mlplatform.serving_endpoint.args import ServingContainer, ServingScaling
-from mlplatform.serving_endpoint.pods import CANARY, STABLE, Serving
+from mlplatform.serving_endpoint.pods import Serving
 from mlplatform.serving_endpoint.rollout import left_alone
 
 SERVER: Final = "server"
@@ -58,7 +59,7 @@ def _deployment(
     # An update brings up one replica after another, and each may take as long as the deadline.
     longest = f"{deadline * max(scaling.max_replicas or 0, replicas or 0, 1)}s"
     waiting = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest))
-    options = pulumi.ResourceOptions.merge(serving.ready, left_alone(track, rollout=endpoint.rollout))
+    options = pulumi.ResourceOptions.merge(serving.ready, left_alone(track, rollout=endpoint.rollout is not None))
     return k8s.apps.v1.Deployment(
         f"{serving.name}-{track}",
         metadata=serving.objects.metadata(track, namespace=serving.namespace, labels=pods.labels(serving.name, track)),

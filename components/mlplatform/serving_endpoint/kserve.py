@@ -13,15 +13,14 @@ from typing import Any, Final
 
 import pulumi
 
+from mlplatform.facts.rollout import CANARY, STABLE
 from mlplatform.serving_endpoint import pods
 from mlplatform.serving_endpoint.args import KServeProtocol, ServingKServe, ServingScaling
-from mlplatform.serving_endpoint.pods import CANARY, STABLE, Serving
+from mlplatform.serving_endpoint.pods import Serving
 from mlplatform.serving_endpoint.rollout import left_alone
 
 PORT: Final = 8080
 """Port of the HTTP server of KServe's own runtimes (kserve v0.20.0, config/runtimes)."""
-SERVER: Final = "kserve-container"
-"""Name of the server's container in every runtime; a canary must give it (the CRD)."""
 SIDECAR: Final = "transformer-container"
 """A container of this name gets the requests instead of the server (KServe documentation, Collocate Transformer and
 Predictor)."""
@@ -53,7 +52,9 @@ def create(serving: Serving, args: ServingKServe) -> None:
     serving.objects.custom(
         *("inference-service", "serving.kserve.io/v1beta1", "InferenceService", spec),
         metadata=metadata,
-        opts=pulumi.ResourceOptions.merge(serving.ready, left_alone("inference-service", rollout=endpoint.rollout)),
+        opts=pulumi.ResourceOptions.merge(
+            serving.ready, left_alone("inference-service", rollout=endpoint.rollout is not None)
+        ),
     )
 
 
@@ -66,7 +67,8 @@ def _predictor(serving: Serving, args: ServingKServe, track: str) -> dict[str, A
     endpoint = serving.args
     protocol = args.protocol or KServeProtocol.V2
     model: dict[str, Any] = {
-        "name": SERVER,
+        # KServe refuses a name that says something (kserve/kserve#4535), and the CRD wants one of a candidate.
+        **({} if track == STABLE else {"name": ""}),
         "modelFormat": {"name": args.model_format},
         "protocolVersion": protocol.value,
         "storageUri": serving.models[track].uri,

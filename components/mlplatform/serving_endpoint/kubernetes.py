@@ -11,9 +11,10 @@ import pulumi_kubernetes as k8s
 from mlplatform.args import In
 from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.labels import COMPONENT
+from mlplatform.facts.rollout import CANARY, STABLE, TRACK
 from mlplatform.objects import Objects
 from mlplatform.place import Place
-from mlplatform.serving_endpoint import container, kserve, network, pods
+from mlplatform.serving_endpoint import container, kserve, network, pods, rollout_objects
 from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
 from mlplatform.serving_endpoint.alerts import Watched, alerts
 from mlplatform.serving_endpoint.args import (
@@ -23,7 +24,7 @@ from mlplatform.serving_endpoint.args import (
     ServingObjectives,
     ServingScaling,
 )
-from mlplatform.serving_endpoint.pods import CANARY, SERVICE_ACCOUNT, STABLE, TRACK, Serving
+from mlplatform.serving_endpoint.pods import SERVICE_ACCOUNT, Serving
 from mlplatform.serving_endpoint.rollout import left_alone
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
@@ -33,6 +34,9 @@ TRACK_HEADER: Final = "x-mlplatform-track"
 """Header of every answer: the track that gave it."""
 # Pulumi waits for a Service's pods, and the canary has none as long as there is no candidate.
 _SKIP_AWAIT: Final = MappingProxyType({"pulumi.com/skipAwait": "true"})
+# A rollout that moves a weight is noted as who manages all rules, which are one field to the API server: without this a
+# change of another part of them is refused. Weights are then those of an endpoint at rest.
+_FORCED: Final = MappingProxyType({"pulumi.com/patchForce": "true"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,9 @@ class Served:
 
 def create(component: pulumi.ComponentResource, name: str, args: ServingEndpointArgs) -> Served:
     """Makes an endpoint on Kubernetes, as children `<name>-...` of the component, which has registered itself."""
-    objects, models = Objects.of(component, name), _models(args)
+    objects, models, place = Objects.of(component, name), _models(args), Place.of(component)
     namespace = objects.namespace("namespace", name=args.namespace or name).metadata.name
-    role = _role(Place.of(component), objects, args, models)
+    role = _role(place, objects, args, models)
     before = [role, _service_account(objects, namespace), *_policies(objects, args, namespace)]
     serving = Serving(name, args, objects, namespace, models, objects.after(*before))
     if args.kserve:
@@ -62,14 +66,18 @@ def create(component: pulumi.ComponentResource, name: str, args: ServingEndpoint
     _route(serving, host)
     _budget(serving)
     _pod_monitor(serving)
-    stable = kserve.deployment(name, STABLE) if args.kserve else container.deployment(name, STABLE)
-    _alerts(serving, stable)
+    deployment = kserve.deployment if args.kserve else container.deployment
+    deployments = {track: deployment(name, track) for track in (STABLE, CANARY)}
+    _alerts(serving, deployments[STABLE])
+    if args.rollout:
+        rollouts = rollout_objects.Rollouts(name, args, args.rollout, objects, place, namespace)
+        rollout_objects.on_kubernetes(rollouts, deployments)
     gateway = args.gateway or ServingGateway()
     names: dict[str, pulumi.Input[str]] = {
         "namespace": namespace,
         "service_account": SERVICE_ACCOUNT,
         "route": name,
-        "deployment": stable,
+        "deployment": deployments[STABLE],
     }
     return Served(pulumi.Output.concat("https://" if gateway.tls else "http://", host), role.role_arn, names)
 
@@ -83,7 +91,7 @@ def _models(args: ServingEndpointArgs) -> dict[str, ModelSource]:
 
 
 def _role(place: Place, objects: Objects, args: ServingEndpointArgs, models: Mapping[str, ModelSource]) -> WorkloadRole:
-    policies = read_policies(place, models.values(), rollout=args.rollout)
+    policies = read_policies(place, models.values(), rollout=args.rollout is not None)
     if args.request_log and args.feature_bucket_name is not None and args.feature_key_arn is not None:
         policies["request-log"] = request_log_policy(
             place, objects.name, bucket=args.feature_bucket_name, key_arn=args.feature_key_arn
@@ -159,8 +167,10 @@ def _route(serving: Serving, host: pulumi.Output[str]) -> None:
         "hostnames": [host],
         "rules": [rule],
     }
-    metadata = serving.objects.metadata("route", name=serving.name, namespace=serving.namespace)
-    options = left_alone("route", rollout=args.rollout)
+    metadata = serving.objects.metadata(
+        "route", name=serving.name, namespace=serving.namespace, annotations=_FORCED if args.rollout else None
+    )
+    options = left_alone("route", rollout=args.rollout is not None)
     serving.objects.custom(
         *("route", "gateway.networking.k8s.io/v1", "HTTPRoute", spec),
         metadata=metadata,

@@ -3,25 +3,26 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import ToCidr, egress
-from mlplatform.facts.labels import NAMESPACE_NAME
+from mlplatform.facts.labels import NAMESPACE_NAME, PROMETHEUS
 from mlplatform.serving_endpoint.args import ServingEndpointArgs, ServingGateway
 
 HTTPS: Final = 443
 EVERYWHERE: Final = "0.0.0.0/0"
-PRIVATE: Final = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-"""Ranges that are nobody's on the internet: RFC 1918, RFC 6598 and RFC 3927."""
 GATEWAY_LABEL: Final = "gateway.envoyproxy.io/owning-gateway-name"
 """On the Envoy pods of a Gateway, its name: Envoy Gateway sets it."""
-PROMETHEUS: Final = ("app.kubernetes.io/name", "prometheus")
-"""On the pods of Prometheus: Prometheus Operator sets it."""
+
+
+def to_aws(args: ServingEndpointArgs) -> list[ToCidr]:
+    """The interface endpoints of the VPC, and S3."""
+    storage = [ToCidr(cidr, (HTTPS,), NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
+    return [ToCidr(args.vpc_cidr, (HTTPS,)), *storage]
 
 
 def to_the_outside(args: ServingEndpointArgs) -> dict[str, object]:
     """The spec that lets every pod of the namespace reach AWS, DNS and Pod Identity, and nothing else."""
-    vpc = ToCidr(args.vpc_cidr, (HTTPS,))
-    storage = [ToCidr(cidr, (HTTPS,), PRIVATE if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
-    return egress({}, to=(vpc, *storage))
+    return egress({}, to=to_aws(args))
 
 
 def from_gateway_and_prometheus(
@@ -30,7 +31,7 @@ def from_gateway_and_prometheus(
     """The spec that lets the Gateway's Envoy pods reach `port`, Prometheus the ports of metrics, nobody else any."""
     gateway = args.gateway or ServingGateway()
     rules = [_from(str(gateway.namespace), {GATEWAY_LABEL: gateway.name}, port)]
-    rules += [_from(str(args.monitoring_namespace), dict([PROMETHEUS]), scraped) for scraped in metrics]
+    rules += [_from(str(args.monitoring_namespace), dict(PROMETHEUS), scraped) for scraped in metrics]
     return {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": rules}
 
 

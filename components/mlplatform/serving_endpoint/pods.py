@@ -10,22 +10,18 @@ import pulumi
 from mlplatform.args import In
 from mlplatform.capacity import placement
 from mlplatform.facts import request_log
-from mlplatform.facts.labels import COMPONENT, DOMAIN
+from mlplatform.facts.labels import COMPONENT
 from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.rollout import MODEL_URI, TRACK, VERSION
 from mlplatform.objects import Objects
-from mlplatform.serving_endpoint.access import MODEL_URI, ModelSource
+from mlplatform.serving_endpoint.access import ModelSource
 from mlplatform.serving_endpoint.args import (
     VERSION_VARIABLE,
     WRITER_PORT,
     ServingEndpointArgs,
     ServingResources,
 )
-from mlplatform.serving_endpoint.rollout import VERSION
 
-STABLE: Final = "stable"
-CANARY: Final = "canary"
-TRACK: Final = f"{DOMAIN}/track"
-"""On a pod: `stable` or `canary`."""
 SERVICE_ACCOUNT: Final = "model-server"
 """Service account of an endpoint's pods, in the endpoint's own namespace."""
 DRAIN_SECONDS: Final = 15
@@ -35,10 +31,6 @@ STRATEGY: Final = MappingProxyType(
     {"type": "RollingUpdate", "rollingUpdate": MappingProxyType({"maxSurge": 1, "maxUnavailable": 0})}
 )
 """Of an update: one replica more than wanted, never one less."""
-UPSTREAM: Final = "REQUEST_LOG_UPSTREAM"
-"""Environment variable of the request log's sidecar: where it passes requests on to."""
-PORT: Final = "REQUEST_LOG_PORT"
-"""Environment variable of the request log's sidecar: where it listens."""
 WRITER: Final[Mapping[str, str]] = MappingProxyType({"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "1Gi"})
 """What the request log's sidecar has."""
 
@@ -134,12 +126,13 @@ def writer(serving: Serving, track: str, name: str, *, upstream: In[int]) -> dic
         version=f"$({VERSION_VARIABLE})",
         sample_percent=log.sample_percent,
     )
-    variables[UPSTREAM] = pulumi.Output.format("http://127.0.0.1:{0}", upstream)
-    variables[PORT] = WRITER_PORT
+    variables[request_log.UPSTREAM] = pulumi.Output.format("http://127.0.0.1:{0}", upstream)
+    variables[request_log.PORT] = WRITER_PORT
     listening: dict[str, Any] = {"tcpSocket": {"port": WRITER_PORT}}
     return {
         "name": name,
         "image": log.image,
+        **({"args": list(log.args)} if log.args else {}),
         "ports": [{"name": "http-log", "containerPort": WRITER_PORT, "protocol": "TCP"}],
         "env": environment(variables),
         "resources": {"requests": dict(WRITER), "limits": dict(WRITER)},

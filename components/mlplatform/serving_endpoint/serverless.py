@@ -14,8 +14,9 @@ from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document, se
 from mlplatform.facts.instances import Architecture
 from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.naming import Kind, fit
+from mlplatform.facts.rollout import MODEL_URI
 from mlplatform.keys import encryption_key
-from mlplatform.serving_endpoint.access import MODEL_URI, ModelSource, read_policies, request_log_policy
+from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
 from mlplatform.serving_endpoint.rollout import left_alone
 from mlplatform.serving_endpoint.serverless_args import Serverless, ServerlessVpc
 
@@ -84,6 +85,10 @@ class Function:
     """ARN of the function's role."""
     role_name: pulumi.Output[str]
     """Name of the function's role."""
+    function_name: str
+    """Name of the function, known at once."""
+    key_arn: pulumi.Output[str]
+    """ARN of the key of its environment variables."""
 
 
 class _Build(Build[Serverless]):
@@ -121,6 +126,8 @@ def create(component: pulumi.ComponentResource, name: str, args: Serverless, end
         url=url,
         role_arn=role.arn,
         role_name=role.name,
+        function_name=build.function_name,
+        key_arn=key_arn,
     )
 
 

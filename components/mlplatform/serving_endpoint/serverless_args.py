@@ -11,9 +11,10 @@ from mlplatform.facts import request_log
 from mlplatform.facts.instances import Architecture
 from mlplatform.facts.logs import RETENTION_DAYS
 from mlplatform.facts.naming import Kind, check
+from mlplatform.facts.rollout import MODEL_URI
 from mlplatform.identifiers import IPV4_CIDR, PRINCIPAL_ARN, SUBNET, VPC
 from mlplatform.keys import KEY_ARN
-from mlplatform.serving_endpoint.access import MODEL_URI, MODEL_VERSION
+from mlplatform.serving_endpoint.access import MODEL_VERSION
 
 # AWS Lambda Developer Guide, Lambda quotas.
 TIMEOUT_SECONDS = 900
@@ -252,6 +253,6 @@ class Serverless(Args):
             )
         if rollout and self.provisioned_concurrency is not None:
             raise ValueError(
-                "rollout true and serverless.provisioned_concurrency: a rollout moves weights, which Lambda refuses on "
+                "rollout and serverless.provisioned_concurrency: a rollout moves weights, which Lambda refuses on "
                 "an alias that keeps instances ready; take one of them out"
             )

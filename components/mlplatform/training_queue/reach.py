@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlplatform.facts.cidr import NEVER_PUBLIC
-from mlplatform.facts.egress import ToCidr, ToPods, egress
+from mlplatform.facts.egress import SERVICE_CIDRS, ToCidr, ToPods, egress
 from mlplatform.facts.labels import NAMESPACE_NAME
 from mlplatform.training_queue.args import QueueDestination, TrainingQueueArgs
 
 HTTPS: Final = (443,)
-SERVICE_RANGES: Final = ("10.100.0.0/16", "172.20.0.0/16")
-"""Ranges of which EKS takes one where none is given (Amazon EKS API Reference, KubernetesNetworkConfigRequest)."""
 _NEIGHBOURS: Final[Mapping[str, object]] = {"podSelector": {}}
 """Pods of the policy's own namespace."""
 
@@ -33,9 +31,7 @@ def among_neighbours() -> dict[str, object]:
 
 
 def _common(args: TrainingQueueArgs) -> Sequence[ToCidr]:
-    # The VPC CNI sees a Service's address before it is translated, so that the API server needs both: the range of
-    # services, where pods find it, and the VPC's, where it is.
-    services = SERVICE_RANGES if args.service_cidr is None else (args.service_cidr,)
+    services = SERVICE_CIDRS if args.service_cidr is None else (args.service_cidr,)
     public = [ToCidr("0.0.0.0/0", HTTPS, NEVER_PUBLIC)] if args.public_https else []
     return [*(ToCidr(cidr, HTTPS) for cidr in (args.vpc_cidr, *services)), *public]
 

@@ -26,4 +26,10 @@ CLAUSES = {
     "serving-endpoint.log-group": "log group with key and retention",
     "serving-endpoint.vpc": "optional VPC",
     "serving-endpoint.rollout": "fields that a rollout patches are declared once and left alone",
+    "serving-endpoint.rollout-steps": "rollout: steps by weight with a wait",
+    "serving-endpoint.rollout-gates": "and a gate (error rate, latency, drift, from Prometheus)",
+    "serving-endpoint.rollout-back": "automatic rollback",
+    "serving-endpoint.rollout-schedule": "promotion of the alias champion, on a schedule or by hand",
+    "serving-endpoint.rollout-rights": "it runs as a Workflow with its own role and RBAC",
+    "serving-endpoint.rollout-copy": "promotion copies the version, with its digest, to the write-once prefix",
 }

@@ -42,6 +42,13 @@ TIER: dict[str, object] = {
     "cpu_millicores": 32000,
     "memory_mib": 131072,
 }
+REGISTRY: dict[str, object] = {
+    "tracking_uri": "http://registry.model-registry:5000",
+    "credentials_secret": "platform/registry",
+    "secret_store": "secrets-manager",
+}
+RUNTIME = f"{IMAGE[:-64]}{'4' * 64}"
+ROLLOUT: dict[str, object] = {"image": RUNTIME}
 TRIGGER: dict[str, object] = {"query": "sum(vllm:num_requests_waiting)", "threshold": 8}
 
 CONTAINER: dict[str, object] = {
@@ -82,6 +89,19 @@ SERVERLESS: dict[str, object] = {
 }
 KINDS = {"container": CONTAINER, "kserve": KSERVE, "serverless": SERVERLESS}
 BASE = CONTAINER
+_WITHOUT_CANARY: dict[str, dict[str, object]] = {
+    "container": {key: value for key, value in CONTAINER.items() if key != "canary"},
+    "kserve": {key: value for key, value in KSERVE.items() if key != "canary"},
+    "serverless": {
+        **SERVERLESS,
+        "serverless": {"image": IMAGE, "reserved_concurrency": 20},
+        "cluster_name": "ml-dev",
+        "vpc_cidr": "10.0.0.0/16",
+        "runbooks_url": "https://wiki.example.com/runbooks",
+    },
+}
+ROLLED = {kind: {**args, "rollout": ROLLOUT, "registry": REGISTRY} for kind, args in _WITHOUT_CANARY.items()}
+"""The kinds with rollouts, which declare their candidates by themselves."""
 
 
 def _instead(kind: str, **changes: object) -> dict[str, object]:
@@ -162,9 +182,35 @@ CHANGES: dict[str, object] = {
     "objectives.p99_milliseconds": 2000,
     "namespace": "fraud",
     "request_log.image": NEXT,
+    "request_log.args": [],
     "request_log.sample_percent": 10,
     "permissions_boundary_arn": BOUNDARY,
-    "rollout": True,
+    "rollout.image": NEXT,
+    "rollout.schedule": "0 * * * *",
+    "rollout.suspended": True,
+    "rollout.weights": [10, 50],
+    "rollout.wait_minutes": 30,
+    "rollout.gates.min_requests": 1000,
+    "rollout.gates.patience_minutes": 120,
+    "rollout.gates.max_error_percent": 0.5,
+    "rollout.gates.max_p99_milliseconds": 800,
+    "rollout.gates.max_drifted_features": 0,
+    "rollout.gates.more": [{"name": "refusals", "query": "sum(refusals)", "max": 1}],
+    "rollout.gates.more.0.name": "refused",
+    "rollout.gates.more.0.query": "max(refusals)",
+    "rollout.gates.more.0.max": 2,
+    "rollout.replicas": 3,
+    "rollout.ready_minutes": 90,
+    "rollout.retries": 1,
+    "rollout.memory": "1Gi",
+    "rollout.disk": "20Gi",
+    "rollout.namespace": "promotions",
+    "registry.tracking_uri": "https://mlflow.example.com",
+    "registry.credentials_secret": "platform/mlflow",
+    "registry.secret_store": "others",
+    "registry.existing": True,
+    "registry_namespace": "mlflow",
+    "service_cidr": "172.20.0.0/16",
     "model_bucket_name": "promoted",
     "model_key_arn": KEY,
     "feature_bucket_name": "history",
@@ -197,7 +243,14 @@ _LAMBDA = {**SERVERLESS["serverless"]}  # type: ignore[dict-item] # a mapping
 _PLAIN = {key: value for key, value in _LAMBDA.items() if key not in {"canary", "stable_version"}}
 _OTHER_POOL = {**TIER, "pool": "services", "flavor": "services", "node_labels": {"karpenter.sh/nodepool": "services"}}
 
+_CONTAINER_ROLLED: dict[str, object] = {**dict.fromkeys(BASE), **ROLLED["container"]}
+_GATED: dict[str, object] = {"image": RUNTIME, "gates": {"more": [{"name": "one", "query": "sum(refusals)", "max": 1}]}}
+_OF_ROLLOUTS = ("rollout.", "registry.", "registry_namespace", "service_cidr")
+
 CONTEXT: dict[str, dict[str, object]] = {
+    **{path: _CONTAINER_ROLLED for path in CHANGES if path.startswith(_OF_ROLLOUTS)},
+    **{path: {**_CONTAINER_ROLLED, "rollout": _GATED} for path in CHANGES if path.startswith("rollout.gates.more.0.")},
+    "rollout.namespace": {**dict.fromkeys(BASE), **ROLLED["serverless"]},
     **{f"kserve.{field}": _instead("kserve") for field in _KSERVE},
     **{f"serverless.{field}": _instead("serverless") for field in _SERVERLESS},
     "serverless.provisioned_concurrency": _instead("serverless", serverless=_PLAIN),

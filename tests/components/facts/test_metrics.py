@@ -5,6 +5,7 @@ from mlplatform.facts.metrics import DCGM, LAST_SUCCESS, METRICS, OWN, of
 from mlplatform.monitoring_stack import dashboards, rules
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 from mlplatform.serving_endpoint import alerts as serving
+from mlplatform.training_pipeline import alerts as pipeline
 from promql import metrics
 
 WATCHED = serving.Watched("fraud", "serving", "fraud", True, True)
@@ -21,7 +22,9 @@ def expressions() -> list[str]:
     return [
         *(rule.expr for part in parts for rule in part),
         *(alert.expr for alert in own),
+        serving.rollout_failed("fraud").expr,
         *(alert.expr for alert in drift.alerts("fraud", stale_hours=26)),
+        *(alert.expr for alert in pipeline.alerts("risk", "fraud", stale_hours=26)),
         *(query.expr for panel in panels for query in panel.queries),
     ]
 
