@@ -16,6 +16,8 @@ from mlplatform import (
     Capacity,
     Cluster,
     ClusterArgs,
+    DriftMonitor,
+    DriftMonitorArgs,
     FeatureStore,
     FeatureStoreArgs,
     GpuNodePool,
@@ -28,8 +30,12 @@ from mlplatform import (
     MonitoringStackArgs,
     Network,
     NetworkArgs,
+    PipelineDrift,
+    RegistryAccount,
     ServingEndpoint,
     ServingEndpointArgs,
+    TrainingPipeline,
+    TrainingPipelineArgs,
     TrainingQueue,
     TrainingQueueArgs,
 )
@@ -76,6 +82,17 @@ class Platform:
         return [*_controllers(self.addons, *addons), *self.pools.values()]
 
 
+@dataclass(frozen=True, slots=True)
+class Workloads:
+    """What teams use."""
+
+    queue: TrainingQueue
+    registry: ModelRegistry
+    endpoints: Mapping[str, ServingEndpoint]
+    monitors: Mapping[str, DriftMonitor]
+    pipelines: Mapping[str, TrainingPipeline]
+
+
 def _controllers(addons: Addons, *wanted: Addon) -> Sequence[pulumi.Resource]:
     """The controllers of these add-ons, as far as they are installed here and not by somebody else."""
     return [addons.controllers[addon] for addon in wanted if addon in addons.controllers]
@@ -98,7 +115,7 @@ def compose(config: EnvironmentConfig) -> None:
     ground = compose_ground(config)
     data = compose_data(config, ground)
     platform = compose_platform(config, ground, data)
-    queue, registry, endpoints = compose_workloads(config, ground, data, platform)
+    workloads = compose_workloads(config, ground, data, platform)
     exports = {
         "vpc_id": ground.network.vpc_id,
         "cluster_name": ground.cluster.cluster_name,
@@ -109,10 +126,10 @@ def compose(config: EnvironmentConfig) -> None:
         "model_bucket": data.models.bucket_name,
         "alarm_topic": platform.monitoring.topic_arn,
         "service_quotas": pulumi.Output.from_input({name: of.service_quotas for name, of in platform.pools.items()}),
-        "training_queue_url": queue.queue_url,
-        "training_quotas": queue.quotas,
-        "tracking_uri": registry.tracking_uri,
-        "endpoints": pulumi.Output.from_input({name: of.address for name, of in endpoints.items()}),
+        "training_queue_url": workloads.queue.queue_url,
+        "training_quotas": workloads.queue.quotas,
+        "tracking_uri": workloads.registry.tracking_uri,
+        "endpoints": pulumi.Output.from_input({name: of.address for name, of in workloads.endpoints.items()}),
     }
     for name, value in exports.items():
         pulumi.export(name, value)
@@ -210,6 +227,7 @@ def compose_platform(config: EnvironmentConfig, ground: Ground, data: Data) -> P
             create_namespace=False,
             interruption_queue_name=cluster.interruption_queue_name,
             feature_tables={view: data.features.table_names[view] for view in config.features.feature_views},
+            gated_namespaces=config.gated_namespaces,
             nat_gateways={zone: network.nat_gateway_ids[zone] for zone in config.network.nat_zones},
         ),
         ground.options(
@@ -221,11 +239,18 @@ def compose_platform(config: EnvironmentConfig, ground: Ground, data: Data) -> P
     return Platform(addons, pools, monitoring)
 
 
-def compose_workloads(
-    config: EnvironmentConfig, ground: Ground, data: Data, platform: Platform
-) -> tuple[TrainingQueue, ModelRegistry, Mapping[str, ServingEndpoint]]:
-    """What teams use: the queue that trains models, the registry that keeps them, and the endpoints that serve them."""
-    queue = TrainingQueue(
+def compose_workloads(config: EnvironmentConfig, ground: Ground, data: Data, platform: Platform) -> Workloads:
+    """What teams use: what trains models, keeps them, serves them, and watches what they serve."""
+    queue = _queue(config, ground, platform)
+    registry = _registry(config, ground, data, platform, queue)
+    endpoints = _endpoints(config, ground, data, platform, registry)
+    monitors = _monitors(config, ground, data, platform, queue)
+    pipelines = _pipelines(config, ground, data, platform, queue, registry, monitors)
+    return Workloads(queue, registry, endpoints, monitors, pipelines)
+
+
+def _queue(config: EnvironmentConfig, ground: Ground, platform: Platform) -> TrainingQueue:
+    return TrainingQueue(
         "training-queue",
         _wired(
             TrainingQueueArgs,
@@ -240,7 +265,12 @@ def compose_workloads(
         ),
         ground.options(*platform.ready(Addon.KUEUE, Addon.KEDA, Addon.ARGO_WORKFLOWS)),
     )
-    registry = ModelRegistry(
+
+
+def _registry(
+    config: EnvironmentConfig, ground: Ground, data: Data, platform: Platform, queue: TrainingQueue
+) -> ModelRegistry:
+    return ModelRegistry(
         "registry",
         _wired(
             ModelRegistryArgs,
@@ -261,7 +291,19 @@ def compose_workloads(
         # Teams' namespaces are the queue's.
         ground.options(*platform.ready(Addon.PROMETHEUS_OPERATOR_CRDS, Addon.EXTERNAL_SECRETS), queue),
     )
-    endpoints = {
+
+
+def _endpoints(
+    config: EnvironmentConfig, ground: Ground, data: Data, platform: Platform, registry: ModelRegistry
+) -> Mapping[str, ServingEndpoint]:
+    account = RegistryAccount(
+        tracking_uri=registry.tracking_uri,
+        credentials_secret=config.registry.credentials_secret,
+        secret_store=platform.addons.secret_store,
+        existing=config.registry.existing is not None,
+    )
+    addons = (Addon.PROMETHEUS_OPERATOR_CRDS, Addon.GATEWAY, Addon.KSERVE, Addon.KEDA, Addon.ARGO_WORKFLOWS)
+    return {
         name: ServingEndpoint(
             name,
             _wired(
@@ -279,10 +321,87 @@ def compose_workloads(
                 gateway=config.gateway,
                 prometheus_url=platform.monitoring.prometheus_url,
                 runbooks_url=config.monitoring.runbooks_url,
+                runtime_image=config.runtime_image,
+                registry=account,
+                registry_namespace=config.registry_namespace,
                 capacity=platform.capacity,
             ),
-            ground.options(*platform.ready(Addon.PROMETHEUS_OPERATOR_CRDS, Addon.GATEWAY, Addon.KSERVE, Addon.KEDA)),
+            ground.options(*platform.ready(*addons, Addon.EXTERNAL_SECRETS)),
         )
         for name, settings in config.endpoints.items()
     }
-    return queue, registry, endpoints
+
+
+def _monitors(
+    config: EnvironmentConfig, ground: Ground, data: Data, platform: Platform, queue: TrainingQueue
+) -> Mapping[str, DriftMonitor]:
+    asked = {"url": queue.queue_url, "arn": queue.queue_arn, "key_arn": queue.key_arn}
+    topic = {"topic_arn": platform.monitoring.topic_arn, "topic_key_arn": platform.monitoring.key_arn}
+    return {
+        name: DriftMonitor(
+            name,
+            _wired(
+                DriftMonitorArgs,
+                f"drift_monitors.{name}",
+                settings,
+                image=config.runtime_image,
+                bucket_name=data.features.bucket_name,
+                bucket_key_arn=data.features.key_arn,
+                cluster_name=ground.cluster.cluster_name,
+                vpc_cidr=ground.network.vpc_cidr,
+                runbooks_url=config.monitoring.runbooks_url,
+                **({"queue": asked, **topic} if settings.retraining else {}),
+            ),
+            ground.options(*platform.ready(Addon.PROMETHEUS_OPERATOR_CRDS, Addon.PUSHGATEWAY)),
+        )
+        for name, settings in config.drift_monitors.items()
+    }
+
+
+def _pipelines(  # noqa: PLR0913, PLR0917 - what they stand on
+    config: EnvironmentConfig,
+    ground: Ground,
+    data: Data,
+    platform: Platform,
+    queue: TrainingQueue,
+    registry: ModelRegistry,
+    monitors: Mapping[str, DriftMonitor],
+) -> Mapping[str, TrainingPipeline]:
+    trainer = [platform.addons.controllers["trainer"]] if config.addons.trainer else []
+    return {
+        name: TrainingPipeline(
+            name,
+            _wired(
+                TrainingPipelineArgs,
+                f"pipelines.{name}",
+                settings,
+                runtime_image=config.runtime_image,
+                worker_role_name=queue.worker_role_names[settings.team],
+                registry_secret=registry.credentials[settings.team],
+                queue_name=queue.local_queues[settings.team],
+                runbooks_url=config.monitoring.runbooks_url,
+                model_bucket_name=data.models.bucket_name,
+                model_key_arn=data.models.key_arn,
+                feature_bucket_name=data.features.bucket_name,
+                feature_key_arn=data.features.key_arn,
+                drift=_asking(config, monitors, name),
+                capacity=platform.capacity,
+            ),
+            ground.options(
+                *platform.ready(Addon.ARGO_WORKFLOWS, Addon.PROMETHEUS_OPERATOR_CRDS), *trainer, queue, registry
+            ),
+        )
+        for name, settings in config.pipelines.items()
+    }
+
+
+def _asking(config: EnvironmentConfig, monitors: Mapping[str, DriftMonitor], pipeline: str) -> PipelineDrift | None:
+    """The drift monitor that asks a pipeline for retraining, to which it reports the end."""
+    name = config.monitor_of(pipeline)
+    if name is None:
+        return None
+    return PipelineDrift(
+        endpoint=config.drift_monitors[name].endpoint,
+        table_name=monitors[name].table_name,
+        settle_policy_arn=monitors[name].settle_policy_arn,
+    )

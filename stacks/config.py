@@ -18,6 +18,7 @@ from mlplatform import (
     AddonsSettings,
     Args,
     ClusterSettings,
+    DriftMonitorSettings,
     FeatureStoreSettings,
     GpuNodePoolSettings,
     GpuSoftware,
@@ -33,6 +34,7 @@ from mlplatform import (
     RegistryClient,
     ServingEndpointSettings,
     ServingGateway,
+    TrainingPipelineSettings,
     TrainingQueueSettings,
     checked,
     matching,
@@ -79,6 +81,10 @@ class EnvironmentConfig(Args):
     """Who trains, and how jobs come in. Its quotas are those of the pools for training and notebooks."""
     endpoints: Mapping[str, ServingEndpointSettings]
     """Serving endpoints, by name."""
+    pipelines: Mapping[str, TrainingPipelineSettings] = {}
+    """Training pipelines, by name; none by default."""
+    drift_monitors: Mapping[str, DriftMonitorSettings] = {}
+    """What watches endpoints for drift, by name; none by default."""
     monitoring: MonitoringStackSettings
     """Prometheus, alerts and alarms."""
 
@@ -137,6 +143,59 @@ class EnvironmentConfig(Args):
         return self
 
     @model_validator(mode="after")
+    def _teams_exist(self) -> Self:
+        asked = {f"pipelines.{name}.team": of.team for name, of in self.pipelines.items()}
+        retrained = {name: of.retraining for name, of in self.drift_monitors.items() if of.retraining}
+        asked |= {f"drift_monitors.{name}.retraining.team": of.team for name, of in retrained.items()}
+        for where, team in asked.items():
+            if team not in self.queue.teams:
+                known = ", ".join(self.queue.teams)
+                raise ValueError(f"{where} {team!r} is no team of the queue; allowed are {known}; name one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _distributed_training_has_its_controller(self) -> Self:
+        if not self.addons.trainer:
+            for name in self.distributed:
+                raise ValueError(
+                    f"pipelines.{name}.steps.train.distributed and addons.trainer false: nothing would run its "
+                    "TrainJobs; set addons.trainer, or take distributed out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _monitors_have_requests(self) -> Self:
+        for name, monitor in self.drift_monitors.items():
+            logging = [known for known, of in self.endpoints.items() if of.request_log]
+            if monitor.endpoint not in logging:
+                raise ValueError(
+                    f"drift_monitors.{name}.endpoint {monitor.endpoint!r} has no request_log; allowed are "
+                    f"{', '.join(logging) or 'none'}; name one of them, or set request_log of that endpoint"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _requests_have_pipelines(self) -> Self:
+        asked: dict[str, str] = {}
+        for name, monitor in self.drift_monitors.items():
+            wanted = monitor.retraining and monitor.retraining.pipeline
+            if monitor.retraining is None or not isinstance(wanted, str):
+                continue
+            where, team = f"drift_monitors.{name}.retraining.pipeline {wanted!r}", monitor.retraining.team
+            known = [known for known, of in self.pipelines.items() if of.team == team]
+            if wanted not in known:
+                raise ValueError(
+                    f"{where} is not one of team {team}; allowed are {', '.join(known) or 'none'}; name one of them"
+                )
+            if wanted in asked:
+                raise ValueError(
+                    f"{where} is also that of {asked[wanted]}; allowed is one monitor a pipeline, to which it reports "
+                    "its end; give each a pipeline of its own"
+                )
+            asked[wanted] = name
+        return self
+
+    @model_validator(mode="after")
     def _production_withstands(self) -> Self:
         if self.production:
             wrong = [text for broken, text in self._production_rules() if broken]
@@ -160,6 +219,11 @@ class EnvironmentConfig(Args):
                 (not getattr(self, part).deletion_protection, f"{part}.deletion_protection is false: set true")
                 for part in ("features", "models", "queue", "monitoring")
             ),
+            *(
+                (not of.deletion_protection, f"{part}.{name}.deletion_protection is false: set true")
+                for part in ("pipelines", "drift_monitors")
+                for name, of in getattr(self, part).items()
+            ),
         ]
 
     @property
@@ -176,13 +240,45 @@ class EnvironmentConfig(Args):
     @property
     def destinations(self) -> list[QueueDestination]:
         """What pods of teams reach: an own model registry too."""
-        registry = [QueueDestination(namespace=self.registry.namespace, ports=[REGISTRY_PORT])]
-        return [*(self.queue.destinations or []), *(registry if self.registry.server else [])]
+        own = self.registry_namespace
+        registry = [QueueDestination(namespace=own, ports=[REGISTRY_PORT])] if own else []
+        return [*(self.queue.destinations or []), *registry]
 
     @property
     def registry_clients(self) -> dict[str, RegistryClient]:
-        """Who uses the model registry: every team, since training registers versions."""
-        return {team: RegistryClient(access=RegistryAccess.WRITER) for team in self.queue.teams}
+        """Who uses the model registry: every team, since training registers versions, and every rollout."""
+        teams = {team: RegistryClient(access=RegistryAccess.WRITER) for team in self.queue.teams}
+        # Endpoints come after the registry, since what they serve is promoted out of it.
+        later = RegistryClient(access=RegistryAccess.WRITER, credentials=False)
+        return {**teams, **dict.fromkeys(self.gated_namespaces, later)}
+
+    @property
+    def registry_namespace(self) -> Optional[str]:
+        """Namespace of an own model registry."""
+        return self.registry.namespace if self.registry.server else None
+
+    @property
+    def gated_namespaces(self) -> list[str]:
+        """Namespaces of the endpoints that have a rollout."""
+        return sorted(of.namespace or name for name, of in self.endpoints.items() if of.rollout)
+
+    @property
+    def runtime_image(self) -> In[str]:
+        """Image of all jobs inside the platform: that of the queue's."""
+        return self.queue.dispatcher.image
+
+    @property
+    def distributed(self) -> list[str]:
+        """Names of the pipelines whose trials run on several nodes."""
+        steps = {name: of.steps for name, of in self.pipelines.items()}
+        return [name for name, of in steps.items() if of and of.train and of.train.distributed]
+
+    def monitor_of(self, pipeline: str) -> Optional[str]:
+        """Name of the drift monitor that asks a pipeline for retraining."""
+        asking = (
+            name for name, of in self.drift_monitors.items() if of.retraining and of.retraining.pipeline == pipeline
+        )
+        return next(asking, None)
 
     @property
     def gpu(self) -> AddonsGpu:

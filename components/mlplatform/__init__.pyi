@@ -118,6 +118,9 @@ from .serving_endpoint import ServingMetrics as ServingMetrics
 from .serving_endpoint import ServingObjectives as ServingObjectives
 from .serving_endpoint import ServingRequestLog as ServingRequestLog
 from .serving_endpoint import ServingResources as ServingResources
+from .serving_endpoint import ServingRollout as ServingRollout
+from .serving_endpoint import ServingRolloutGate as ServingRolloutGate
+from .serving_endpoint import ServingRolloutGates as ServingRolloutGates
 from .serving_endpoint import ServingScaling as ServingScaling
 from .serving_endpoint import ServingTrigger as ServingTrigger
 from .terraform_state import with_terraform_outputs as with_terraform_outputs

@@ -12,6 +12,7 @@ from examples.serving_endpoint import (
     NEXT,
     REGISTRY,
     ROLLOUT,
+    RUNTIME,
     SERVERLESS,
     STORES,
     TIER,
@@ -329,10 +330,15 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "log without a writer": (
         CONTAINER_ENDPOINT,
         {"request_log": {}},
+        [": request_log without runtime_image: needed for request_log; set them"],
+    ),
+    "jobs by tag": (
+        CONTAINER_ENDPOINT,
+        {"runtime_image": "jobs/runtime:latest"},
         [
             (
-                ": request_log without image and container: allowed is the image of the sidecar that writes "
-                "it; set request_log.image"
+                ".runtime_image: got 'jobs/runtime:latest'; allowed is an image by its digest, which no push changes, "
+                "such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/fraud@sha256:<64 hexadecimal digits>"
             )
         ],
     ),
@@ -569,7 +575,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "rollout and canary": (
         CONTAINER_ENDPOINT,
-        {"rollout": ROLLOUT, "registry": REGISTRY, "canary": {"model_version": "18"}},
+        {"rollout": ROLLOUT, "registry": REGISTRY, "runtime_image": RUNTIME, "canary": {"model_version": "18"}},
         [": rollout and canary: a rollout declares its candidates by itself; take one of them out"],
     ),
     "rollout and canary of a function": (
@@ -586,6 +592,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         {
             "rollout": ROLLOUT,
             "registry": REGISTRY,
+            "runtime_image": RUNTIME,
             "scaling": {"min_replicas": 0, "trigger": {**TRIGGER, "exists_at_zero": True}},
         },
         [
@@ -597,7 +604,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "rollout of a KServe that scales": (
         KSERVE_ENDPOINT,
-        {"rollout": ROLLOUT, "registry": REGISTRY},
+        {"rollout": ROLLOUT, "registry": REGISTRY, "runtime_image": RUNTIME},
         [
             (
                 ": rollout and scaling from 2 to 4: KServe keeps replicas fixed beside a candidate; set "
@@ -607,7 +614,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "rollout in a namespace of its own": (
         CONTAINER_ENDPOINT,
-        {"rollout": {**ROLLOUT, "namespace": "promotions"}, "registry": REGISTRY},
+        {"rollout": {**ROLLOUT, "namespace": "promotions"}, "registry": REGISTRY, "runtime_image": RUNTIME},
         [
             (
                 ": rollout.namespace 'promotions' and container: its rollouts run in the endpoint's own namespace; "
@@ -623,18 +630,24 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "rollout without a cluster": (
         FUNCTION,
         {"rollout": ROLLOUT},
-        [": rollout without cluster_name, vpc_cidr, runbooks_url, registry: needed for rollout; set them"],
+        [
+            (
+                ": rollout without cluster_name, vpc_cidr, runbooks_url, registry, runtime_image: needed for rollout; "
+                "set them"
+            )
+        ],
     ),
     "rollout without a registry": (
         CONTAINER_ENDPOINT,
         {"rollout": ROLLOUT},
-        [": rollout without registry: needed for rollout; set them"],
+        [": rollout without registry, runtime_image: needed for rollout; set them"],
     ),
     "GPUs of a candidate": (
         CONTAINER_ENDPOINT,
         {
             "rollout": ROLLOUT,
             "registry": REGISTRY,
+            "runtime_image": RUNTIME,
             "resources": {"gpus": 2},
             "pool": "l40s",
             "capacity": [TIER],
@@ -649,7 +662,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "weights that fall": (
         CONTAINER_ENDPOINT,
-        {"rollout": {**ROLLOUT, "weights": [5, 50, 25]}, "registry": REGISTRY},
+        {"rollout": {**ROLLOUT, "weights": [5, 50, 25]}, "registry": REGISTRY, "runtime_image": RUNTIME},
         [
             (
                 ".rollout.weights: got [5, 50, 25]; allowed are 1 to 99 percent, each more than the one before, such "
@@ -659,7 +672,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "no weights": (
         CONTAINER_ENDPOINT,
-        {"rollout": {**ROLLOUT, "weights": []}, "registry": REGISTRY},
+        {"rollout": {**ROLLOUT, "weights": []}, "registry": REGISTRY, "runtime_image": RUNTIME},
         [
             (
                 ".rollout.weights: got []; allowed are 1 to 99 percent, each more than the one before, such as "
@@ -669,7 +682,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     ),
     "all requests at once": (
         CONTAINER_ENDPOINT,
-        {"rollout": {**ROLLOUT, "weights": [100]}, "registry": REGISTRY},
+        {"rollout": {**ROLLOUT, "weights": [100]}, "registry": REGISTRY, "runtime_image": RUNTIME},
         [
             (
                 ".rollout.weights: got [100]; allowed are 1 to 99 percent, each more than the one before, such as "
@@ -692,6 +705,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
                 },
             },
             "registry": REGISTRY,
+            "runtime_image": RUNTIME,
         },
         [
             ".rollout.gates.max_drifted_features: got -1; allowed are 0 features or more",
@@ -710,6 +724,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         {
             "rollout": {**ROLLOUT, "gates": {"more": [{"name": "refused", "query": "sum(refusals)", "max": 1}] * 2}},
             "registry": REGISTRY,
+            "runtime_image": RUNTIME,
         },
         [".rollout.gates: more has refused more than once; allowed is once each; rename the others"],
     ),
@@ -717,7 +732,6 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         CONTAINER_ENDPOINT,
         {
             "rollout": {
-                "image": "runtime:latest",
                 "schedule": "often",
                 "wait_minutes": 0,
                 "replicas": 0,
@@ -728,13 +742,10 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
                 "namespace": "Promotions",
             },
             "registry": REGISTRY,
+            "runtime_image": RUNTIME,
         },
         [
             ".rollout.disk: got 'much'; allowed is a quantity of Kubernetes, such as 500m, 2 or 16Gi",
-            (
-                ".rollout.image: got 'runtime:latest'; allowed is an image by its digest, which no push changes, such "
-                "as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/fraud@sha256:<64 hexadecimal digits>"
-            ),
             ".rollout.memory: got 'much'; allowed is a quantity of Kubernetes, such as 500m, 2 or 16Gi",
             (
                 ".rollout.namespace: Kubernetes name 'Promotions' is not accepted; allowed: lower-case letters, "
@@ -973,6 +984,7 @@ NAMES: dict[str, tuple[str, dict[str, Any], str]] = {
             **FUNCTION,
             "rollout": {**ROLLOUT, "namespace": "promotions"},
             "registry": REGISTRY,
+            "runtime_image": RUNTIME,
             **{name: WIRED[name] for name in ("cluster_name", "vpc_cidr", "runbooks_url")},
         },
         f"CronWorkflow '{'a' * 45}-rollout' has 53 characters; allowed: 52; fix: take away 1",

@@ -19,6 +19,7 @@ from examples.serving_endpoint import (
     MODEL,
     MODELS_KEY,
     NEXT,
+    RUNTIME,
     SERVERLESS,
     TIER,
     TRIGGER,
@@ -403,6 +404,16 @@ def test_alerts_watch_the_deployment_and_its_autoscaler(args: dict[str, Any], de
 
 @covers(
     "serving-endpoint.request-log",
+    field="ServingEndpointArgs.runtime_image",
+    ends_in="kubernetes:apps/v1:Deployment.spec.template.spec.containers",
+)
+def test_the_logs_sidecar_is_the_platforms_own_by_default() -> None:
+    graph = graph_of({**CONTAINER, "request_log": {}, "runtime_image": RUNTIME})
+    assert container(graph, "request-log")["image"] == RUNTIME
+
+
+@covers(
+    "serving-endpoint.request-log",
     field="ServingEndpointArgs.request_log.image, ServingEndpointArgs.request_log.sample_percent",
     ends_in="kubernetes:apps/v1:Deployment.spec.template.spec.containers",
 )
@@ -418,6 +429,7 @@ def test_requests_come_to_the_logs_sidecar_which_passes_them_on(full: Recorded) 
         "REQUEST_LOG_SCHEMA_VERSION": "1",
         "REQUEST_LOG_UPSTREAM": "http://127.0.0.1:8080",
         "REQUEST_LOG_PORT": "8090",
+        "AWS_DEFAULT_REGION": "us-east-1",
     }
     # What a variable refers to stands before it.
     assert writer["env"][0]["name"] == "MODEL_VERSION"
@@ -596,7 +608,11 @@ def test_pods_are_restricted(full: Recorded) -> None:
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         }
-        assert one["resources"]["requests"] == one["resources"]["limits"]
+        # The log's sidecar may have more CPU: every request passes through it.
+        unlimited = {"cpu"} if one["name"] == "request-log" else set()
+        assert {key: value for key, value in one["resources"]["requests"].items() if key not in unlimited} == one[
+            "resources"
+        ]["limits"]
 
 
 def test_gpu_servers_go_to_any_tier_of_their_pool_with_shared_memory() -> None:
@@ -685,5 +701,5 @@ def test_settings_have_what_a_person_writes_and_arguments_what_is_wired() -> Non
     assert wired == {
         *("model_bucket_name", "model_key_arn", "feature_bucket_name", "feature_key_arn", "alarm_topic_arns"),
         *("cluster_name", "vpc_cidr", "s3_cidrs", "domain", "gateway", "monitoring_namespace", "prometheus_url"),
-        *("runbooks_url", "capacity", "registry", "registry_namespace", "service_cidr"),
+        *("runbooks_url", "capacity", "registry", "registry_namespace", "runtime_image", "service_cidr"),
     }

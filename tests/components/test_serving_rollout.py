@@ -186,7 +186,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("rollout", [None, ROLLOUT], ids=["without", "with"])
 @pytest.mark.parametrize("args", VARIANTS.values(), ids=VARIANTS)
 def test_the_way_to_every_field_of_a_rollout_is_always_there(args: dict[str, Any], rollout: Any) -> None:
-    graph = graph_of({**args, "rollout": rollout, "registry": REGISTRY})
+    graph = graph_of({**args, "rollout": rollout, "registry": REGISTRY, "runtime_image": RUNTIME})
     checked = 0
     for role, type_ in ROLES.items():
         for node in graph.all(type_, NAMES.get(role, f"x-{role}")):

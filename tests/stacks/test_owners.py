@@ -27,6 +27,7 @@ CHARTS: dict[str, tuple[str, ...]] = {
     "keda": ("keda.sh",),
     "kserve-crd": ("serving.kserve.io",),
     "kube-prometheus-stack": ("monitoring.coreos.com",),
+    "kubeflow-trainer": ("jobset.x-k8s.io", "trainer.kubeflow.org"),
     "kueue": ("kueue.x-k8s.io",),
     "prometheus-operator-crds": ("monitoring.coreos.com",),
 }

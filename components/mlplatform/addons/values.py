@@ -278,7 +278,7 @@ def _argo(given: Given) -> Values:
             "serviceMonitor": {"enabled": given.monitored},
         },
         "mainContainer": {"securityContext": container_security(read_only=False)},
-        # Of the containers init and wait. Without requests, each would have a namespace's default for work, in its quota.
+        # Of the containers init and wait. Without requests, each would take a namespace's default out of its quota.
         "executor": {
             "securityContext": container_security(),
             "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},

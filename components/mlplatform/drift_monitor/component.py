@@ -61,7 +61,9 @@ class DriftMonitor(pulumi.ComponentResource):
     def __init__(self, name: str, args: DriftMonitorArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         args = DriftMonitorArgs.of(args)
         _check_names(name)
-        super().__init__("mlplatform:index:DriftMonitor", name, args.model_dump(exclude_none=True), opts)
+        # The state outlives the cluster: were its name registered, the table would wait for it.
+        props = args.model_dump(exclude_none=True, exclude={"cluster_name"})
+        super().__init__("mlplatform:index:DriftMonitor", name, props, opts)
         build, objects = Build.of(self, name, args), Objects.of(self, name)
         state = _state(build) if args.retraining else None
         namespace = _namespace(build, objects)

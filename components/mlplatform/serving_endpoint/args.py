@@ -199,8 +199,8 @@ class ServingRequestLog(Args):
 
     image: Optional[In[str]] = None
     """Image, by digest, of the sidecar that writes it, for `kserve` and `container`: it listens on REQUEST_LOG_PORT,
-    passes requests on to REQUEST_LOG_UPSTREAM and writes lines as the other REQUEST_LOG_ variables say. A function's
-    writer is a part of its own image."""
+    passes requests on to REQUEST_LOG_UPSTREAM and writes lines as the other REQUEST_LOG_ variables say. That of the
+    platform's jobs by default, `runtime_image`. A function's writer is a part of its own image."""
     args: Optional[Sequence[In[str]]] = ["request-log"]
     """Arguments of the sidecar; by default those with which the image of the platform's jobs is it. Empty for those of
     an image of one's own."""
@@ -362,14 +362,10 @@ class ServingEndpointSettings(Args):
 
     @model_validator(mode="after")
     def _writer(self) -> Self:
-        image = self.request_log and self.request_log.image
-        if self.request_log and bool(image) == bool(self.serverless):
+        if self.serverless and self.request_log and self.request_log.image is not None:
             raise ValueError(
                 "request_log.image and serverless: functions take no sidecar; take the image out, the writer is a part "
                 "of the function's image"
-                if self.serverless
-                else f"request_log without image and {self.kind}: allowed is the image of the sidecar that writes it; "
-                "set request_log.image"
             )
         if self.request_log and self.container and self.container.port == WRITER_PORT:
             raise ValueError(
@@ -481,6 +477,9 @@ class ServingEndpointArgs(ServingEndpointSettings):
     prometheus_url: Optional[In[str]] = "http://prometheus-operated.monitoring.svc:9090"
     """Prometheus that KEDA and the gates of `rollout` ask; by default the one that Prometheus Operator runs in the
     namespace monitoring."""
+    runtime_image: Optional[In[str]] = None
+    """Image of `mlplatform.runtime`, by digest; needed with `rollout`, and with `request_log` where that names no
+    other."""
     registry: Optional[RegistryAccount] = None
     """The model registry, whose writer's account the steps of `rollout` get; needed with `rollout`."""
     registry_namespace: Optional[str] = "model-registry"
@@ -493,6 +492,7 @@ class ServingEndpointArgs(ServingEndpointSettings):
 
     _topics = checked(each(TOPIC_ARN), "alarm_topic_arns")
     _distinct = checked(distinct, "alarm_topic_arns")
+    _runtime = checked(IMAGE, "runtime_image")
     _buckets = checked(BUCKET_NAME, "model_bucket_name", "feature_bucket_name")
     _keys = checked(KEY_ARN, "model_key_arn", "feature_key_arn")
     _cidr = checked(IPV4_CIDR, "vpc_cidr", "service_cidr")
@@ -511,12 +511,20 @@ class ServingEndpointArgs(ServingEndpointSettings):
         """Extended resource of the pool's GPUs."""
         return next((tier.gpu_resource for tier in self.tiers), None)
 
+    @property
+    def _needed_by_the_log(self) -> Sequence[str]:
+        if self.request_log is None:
+            return ()
+        sidecar = self.serverless is None and self.request_log.image is None
+        return ("feature_bucket_name", "feature_key_arn", *(("runtime_image",) if sidecar else ()))
+
     @model_validator(mode="after")
     def _wired(self) -> Self:
+        rolled = ("cluster_name", "vpc_cidr", "runbooks_url", "registry", "runtime_image")
         needed = {
             self.kind: () if self.serverless else ("cluster_name", "vpc_cidr", "domain", "runbooks_url"),
-            "request_log": ("feature_bucket_name", "feature_key_arn") if self.request_log else (),
-            "rollout": ("cluster_name", "vpc_cidr", "runbooks_url", "registry") if self.rollout else (),
+            "request_log": self._needed_by_the_log,
+            "rollout": rolled if self.rollout else (),
         }
         for why, fields in needed.items():
             missing = [field for field in fields if getattr(self, field) is None]

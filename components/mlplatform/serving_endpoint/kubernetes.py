@@ -57,7 +57,7 @@ def create(component: pulumi.ComponentResource, name: str, args: ServingEndpoint
     namespace = objects.namespace("namespace", name=args.namespace or name).metadata.name
     role = _role(place, objects, args, models)
     before = [role, _service_account(objects, namespace), *_policies(objects, args, namespace)]
-    serving = Serving(name, args, objects, namespace, models, objects.after(*before))
+    serving = Serving(name, args, objects, namespace, models, place.region, objects.after(*before))
     if args.kserve:
         kserve.create(serving, args.kserve)
     elif args.container:

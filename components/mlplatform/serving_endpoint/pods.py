@@ -49,6 +49,8 @@ class Serving:
     """Its namespace, known when that exists."""
     models: Mapping[str, ModelSource]
     """The model of each track."""
+    region: pulumi.Output[str]
+    """Its region."""
     ready: pulumi.ResourceOptions
     """Options of objects that make pods: after access and network policies."""
 
@@ -128,14 +130,16 @@ def writer(serving: Serving, track: str, name: str, *, upstream: In[int]) -> dic
     )
     variables[request_log.UPSTREAM] = pulumi.Output.format("http://127.0.0.1:{0}", upstream)
     variables[request_log.PORT] = WRITER_PORT
+    variables["AWS_DEFAULT_REGION"] = serving.region
     listening: dict[str, Any] = {"tcpSocket": {"port": WRITER_PORT}}
     return {
         "name": name,
-        "image": log.image,
+        "image": serving.args.runtime_image if log.image is None else log.image,
         **({"args": list(log.args)} if log.args else {}),
         "ports": [{"name": "http-log", "containerPort": WRITER_PORT, "protocol": "TCP"}],
         "env": environment(variables),
-        "resources": {"requests": dict(WRITER), "limits": dict(WRITER)},
+        # No limit of CPU: every request passes through it, and a throttled one would wait.
+        "resources": {"requests": dict(WRITER), "limits": {name: WRITER[name] for name in WRITER if name != "cpu"}},
         "securityContext": container_security(),
         "volumeMounts": [{"name": "log", "mountPath": "/tmp"}],  # noqa: S108 - a volume of the pod's own
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},

@@ -7,7 +7,7 @@ from typing import Optional, Self
 from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, matching
-from mlplatform.identifiers import CRON, IMAGE, QUANTITY
+from mlplatform.identifiers import CRON, QUANTITY
 from mlplatform.objects import NAMESPACE_NAME
 
 PERCENT = between(0, 100, "percent")
@@ -86,8 +86,6 @@ class ServingRollout(Args):
     requests step by step, and makes it the champion; or takes it back when a gate is not passed.
     """
 
-    image: In[str]
-    """Image of the platform's jobs, by digest."""
     schedule: Optional[In[str]] = "*/15 * * * *"
     """When it looks for a challenger, by cron in UTC; every 15 minutes by default."""
     suspended: Optional[In[bool]] = False
@@ -114,7 +112,6 @@ class ServingRollout(Args):
     namespace: Optional[str] = None
     """Namespace made for the rollouts of a function; the endpoint's name by default. Other kinds have theirs."""
 
-    _image = checked(IMAGE, "image")
     _schedule = checked(CRON, "schedule")
     _shares = checked(_weights, "weights")
     _minutes = checked(between(1, 1440, "minutes"), "wait_minutes", "ready_minutes")

@@ -173,7 +173,8 @@ def _workflow(rollouts: Rollouts, where: Mapping[str, Any], ready: Sequence[pulu
         {"name": "AWS_DEFAULT_REGION", "value": rollouts.place.region},
         {"name": facts.CONFIG, "value": pulumi.Output.json_dumps(config)},
     ]
-    workflow = Workflow(rollouts.workflow, rollouts.name, rollouts.given, environment, rollouts.workflow)
+    image = rollouts.args.runtime_image or ""
+    workflow = Workflow(rollouts.workflow, rollouts.name, rollouts.given, image, environment, rollouts.workflow)
     objects = rollouts.objects
     metadata = objects.metadata(ROLE, namespace=rollouts.namespace)
     template = objects.custom(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from mlplatform.args import In
 from mlplatform.facts import rollout
 from mlplatform.facts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT, MANAGED_BY
 from mlplatform.facts.pipeline import output_variable
@@ -48,6 +49,8 @@ class Workflow:
     """The endpoint."""
     given: ServingRollout
     """How its model is rolled out."""
+    image: In[str]
+    """Image of every step."""
     environment: Sequence[Mapping[str, Any]]
     """Environment variables of every step."""
     credentials: str
@@ -171,7 +174,7 @@ class Workflow:
         memory = {"memory": self.given.memory}
         disk = {"ephemeral-storage": self.given.disk}
         return {
-            "image": self.given.image,
+            "image": self.image,
             "command": list(COMMAND),
             "args": [verb, *arguments],
             "env": [*self.environment, *({"name": name, "value": value} for name, value in variables.items())],

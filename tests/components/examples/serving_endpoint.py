@@ -48,7 +48,7 @@ REGISTRY: dict[str, object] = {
     "secret_store": "secrets-manager",
 }
 RUNTIME = f"{IMAGE[:-64]}{'4' * 64}"
-ROLLOUT: dict[str, object] = {"image": RUNTIME}
+ROLLOUT: dict[str, object] = {}
 TRIGGER: dict[str, object] = {"query": "sum(vllm:num_requests_waiting)", "threshold": 8}
 
 CONTAINER: dict[str, object] = {
@@ -100,7 +100,10 @@ _WITHOUT_CANARY: dict[str, dict[str, object]] = {
         "runbooks_url": "https://wiki.example.com/runbooks",
     },
 }
-ROLLED = {kind: {**args, "rollout": ROLLOUT, "registry": REGISTRY} for kind, args in _WITHOUT_CANARY.items()}
+ROLLED = {
+    kind: {**args, "rollout": ROLLOUT, "registry": REGISTRY, "runtime_image": RUNTIME}
+    for kind, args in _WITHOUT_CANARY.items()
+}
 """The kinds with rollouts, which declare their candidates by themselves."""
 
 
@@ -185,7 +188,7 @@ CHANGES: dict[str, object] = {
     "request_log.args": [],
     "request_log.sample_percent": 10,
     "permissions_boundary_arn": BOUNDARY,
-    "rollout.image": NEXT,
+    "runtime_image": NEXT,
     "rollout.schedule": "0 * * * *",
     "rollout.suspended": True,
     "rollout.weights": [10, 50],
@@ -244,8 +247,8 @@ _PLAIN = {key: value for key, value in _LAMBDA.items() if key not in {"canary", 
 _OTHER_POOL = {**TIER, "pool": "services", "flavor": "services", "node_labels": {"karpenter.sh/nodepool": "services"}}
 
 _CONTAINER_ROLLED: dict[str, object] = {**dict.fromkeys(BASE), **ROLLED["container"]}
-_GATED: dict[str, object] = {"image": RUNTIME, "gates": {"more": [{"name": "one", "query": "sum(refusals)", "max": 1}]}}
-_OF_ROLLOUTS = ("rollout.", "registry.", "registry_namespace", "service_cidr")
+_GATED: dict[str, object] = {"gates": {"more": [{"name": "one", "query": "sum(refusals)", "max": 1}]}}
+_OF_ROLLOUTS = ("rollout.", "runtime_image", "registry.", "registry_namespace", "service_cidr")
 
 CONTEXT: dict[str, dict[str, object]] = {
     **{path: _CONTAINER_ROLLED for path in CHANGES if path.startswith(_OF_ROLLOUTS)},
