@@ -17,6 +17,7 @@ from mlplatform.monitoring_stack import dashboards, rules
 from mlplatform.monitoring_stack.args import LONGEST_WINDOW_DAYS, TELLING
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 from mlplatform.serving_endpoint import alerts as serving
+from mlplatform.training_pipeline import alerts as pipeline
 from promises import covers
 from promql import metrics, windows
 from recorded import ROOT
@@ -26,7 +27,12 @@ URL = "https://runbooks.example.com"
 ENDPOINT = serving.alerts(serving.Watched("fraud", "serving", "fraud", True, True), availability=99.9, p95=200, p99=500)
 PART_OF_ALERT = [(part, alert) for part, alerts in rules.parts(LIMITS).items() for alert in alerts]
 ALERTS: list[Alert] = [*(alert for _, alert in PART_OF_ALERT), *ENDPOINT]
-DRIFT = drift.alerts("fraud", stale_hours=26)
+OTHERS = [
+    *drift.alerts("fraud", stale_hours=26),
+    *pipeline.alerts("risk", "fraud", stale_hours=26),
+    serving.rollout_failed("fraud"),
+]
+"""Alerts of other components: drift, pipelines and rollouts."""
 RECORDINGS: list[Recording] = [rule for part in rules.recordings(LIMITS).values() for rule in part]
 PAGES = ROOT / RUNBOOKS
 UNIT_TESTS = Path(__file__).parent / "promtool" / "alerts.yaml"
@@ -200,10 +206,10 @@ def test_every_query_has_a_letter_of_its_own() -> None:
     ends_in="kubernetes:monitoring.coreos.com/v1:PrometheusRule.spec.groups.rules.annotations.runbook_url",
 )
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
-    assert {page.stem for page in PAGES.glob("*.md")} == {alert.name for alert in [*ALERTS, *DRIFT]}
+    assert {page.stem for page in PAGES.glob("*.md")} == {alert.name for alert in [*ALERTS, *OTHERS]}
 
 
-@pytest.mark.parametrize("alert", [*ALERTS, *DRIFT], ids=lambda alert: alert.name)
+@pytest.mark.parametrize("alert", [*ALERTS, *OTHERS], ids=lambda alert: alert.name)
 def test_page_says_what_the_alert_means_why_where_to_look_and_how_to_mend(alert: Alert) -> None:
     lines = (PAGES / f"{alert.name}.md").read_text().splitlines()
     assert lines[0] == f"# {alert.name}"

@@ -41,7 +41,7 @@ def labels(args: DriftMonitorArgs) -> str | None:
 def _data(build: Build[DriftMonitorArgs]) -> Iterator[Statement]:
     args, place = build.args, build.place
     # Up to the placeholder: which versions there will be is not known.
-    reference = args.reference_prefix.partition(drift.MODEL_VERSION)[0]
+    reference = (args.reference_prefix or "").partition(drift.MODEL_VERSION)[0]
     own = [request_log.prefix(args.endpoint), *filter(None, [labels(args)])]
     if args.reference_bucket_name is None:
         own.append(reference)

@@ -6,7 +6,7 @@ It may run at any time and any number of times: a password that changed is set, 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 ADMIN, WRITER = "admin", "writer"
 GRANTED = ("experiment", "prompt", "registered_model")
@@ -54,10 +54,10 @@ def settle(store: Store, folder: Path, accounts: Iterable[str]) -> list[str]:
 def main(folder: str, *accounts: str) -> None:
     """Settles the accounts in the database that MLflow's configuration names."""
     # There in MLflow's image only.
-    from mlflow.server.auth.config import read_auth_config  # type: ignore[import-not-found] # noqa: PLC0415
-    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore  # type: ignore[import-not-found] # noqa: PLC0415
+    from mlflow.server.auth.config import read_auth_config  # noqa: PLC0415
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415
 
-    store = SqlAlchemyStore()
+    store: Any = SqlAlchemyStore()
     store.init_db(read_auth_config().database_uri)
     for line in settle(store, Path(folder), accounts) or ["nothing to do"]:
         print(line)
