@@ -510,7 +510,7 @@ class World:
             return InLambda(function, settings, settings.serverless.function, settings.serverless.alias, waiting)
         cluster = Cluster(self.edges.around(self.cluster), "x")
         if settings.kserve:
-            return OnKServe(cluster, settings.kserve, settings.uri, waiting)
+            return OnKServe(cluster, settings.kserve, waiting, settings.uri)
         assert settings.container
         return OnDeployments(cluster, settings.container, waiting)
 

@@ -1,36 +1,32 @@
 """Both kinds of endpoints on Kubernetes: a route over two Deployments, of one's own or of an InferenceService."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mlplatform.facts.rollout import CANARY, TRACK, VERSION
 from mlplatform.runtime.promote.cluster import DEPLOYMENT, INFERENCE_SERVICE, Cluster, ClusterError, shows
 from mlplatform.runtime.promote.settings import Container, KServe, OnKubernetes
 from mlplatform.runtime.promote.tracks import Waiting
 
+S = TypeVar("S", bound=OnKubernetes)
+
 _SCALING = ("maxReplicas", "scaleMetric", "scaleMetricType", "scaleTarget", "autoScaling")
 """Fields of a predictor that say how it is scaled; a candidate's replicas are fixed."""
 
 
 @dataclass(frozen=True, slots=True)
-class OnDeployments:
-    """An endpoint of one's own Deployments: a version is an annotation of their pods."""
+class _Endpoint(ABC, Generic[S]):
+    """An endpoint of either kind."""
 
     cluster: Cluster
     """Its objects."""
-    settings: Container
+    settings: S
     """Their names."""
     waiting: Waiting
     """How long replicas are waited for."""
-
-    def declare(self, version: str) -> None:
-        """Has a candidate without requests, and waits until it is ready."""
-        _weigh(self.cluster, self.settings, 0)
-        spec = {"replicas": self.settings.replicas, **_annotated(version)}
-        self.cluster.merge(DEPLOYMENT, self.settings.deployments.canary, {"spec": spec})
-        _until_ready(self.waiting, self.cluster, self.settings.deployments.canary, version)
 
     def weigh(self, version: str, percent: int) -> None:
         """Gives the candidate a share of the requests, if it is this version and ready."""
@@ -41,6 +37,26 @@ class OnDeployments:
         self._serve(version)
         _until_ready(self.waiting, self.cluster, self.settings.deployments.stable, version)
         self._alone()
+
+    @abstractmethod
+    def _serve(self, version: str) -> None:
+        """Has the stable replicas serve a version."""
+
+    @abstractmethod
+    def _alone(self) -> None:
+        """Gives them all requests, and takes the candidate away."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDeployments(_Endpoint[Container]):
+    """An endpoint of one's own Deployments: a version is an annotation of their pods."""
+
+    def declare(self, version: str) -> None:
+        """Has a candidate without requests, and waits until it is ready."""
+        _weigh(self.cluster, self.settings, 0)
+        spec = {"replicas": self.settings.replicas, **_annotated(version)}
+        self.cluster.merge(DEPLOYMENT, self.settings.deployments.canary, {"spec": spec})
+        _until_ready(self.waiting, self.cluster, self.settings.deployments.canary, version)
 
     def retreat(self, version: str, former: str) -> None:
         """Takes all requests from the candidate, and it away."""
@@ -57,17 +73,11 @@ class OnDeployments:
 
 
 @dataclass(frozen=True, slots=True)
-class OnKServe:
+class OnKServe(_Endpoint[KServe]):
     """An endpoint of KServe: a version is where its model lies, and an annotation of its pods."""
 
-    cluster: Cluster
-    """Its objects."""
-    settings: KServe
-    """Their names."""
     uri: Callable[[str], str]
     """Where a version lies."""
-    waiting: Waiting
-    """How long replicas are waited for."""
 
     def declare(self, version: str) -> None:
         """Has a candidate without requests, and waits until it is ready.
@@ -84,16 +94,6 @@ class OnKServe:
         spec = {"canary": [{"trafficPercent": 0, "predictor": predictor}], "predictor": replicas}
         self.cluster.merge(INFERENCE_SERVICE, settings.service, {"spec": spec})
         _until_ready(self.waiting, self.cluster, settings.deployments.canary, version)
-
-    def weigh(self, version: str, percent: int) -> None:
-        """Gives the candidate a share of the requests, if it is this version and ready."""
-        _weigh_ready(self.cluster, self.settings, version, percent)
-
-    def settle(self, version: str) -> None:
-        """Has the version serve all requests: the candidate goes on until the others serve it, too."""
-        self._serve(version)
-        _until_ready(self.waiting, self.cluster, self.settings.deployments.stable, version)
-        self._alone()
 
     def retreat(self, version: str, former: str) -> None:
         """Takes all requests from the candidate, and it away."""

@@ -124,7 +124,7 @@ def _tracks(settings: Settings, waiting: Waiting) -> Tracks:
         return InLambda(client("lambda"), settings, settings.serverless.function, settings.serverless.alias, waiting)
     api = kubernetes.objects(kubernetes.around())
     if settings.kserve:
-        return OnKServe(Cluster(api, settings.kserve.namespace), settings.kserve, settings.uri, waiting)
+        return OnKServe(Cluster(api, settings.kserve.namespace), settings.kserve, waiting, settings.uri)
     if settings.container:
         return OnDeployments(Cluster(api, settings.container.namespace), settings.container, waiting)
     raise SettingsError(f"{facts.CONFIG}: names no endpoint")
