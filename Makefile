@@ -8,7 +8,7 @@ KFP := .kfp
 LOOP := .loop
 ROOTS := components stacks policies
 
-.PHONY: preview test check kfp benchmark format lock clean help
+.PHONY: preview test check loop loop-test kfp benchmark format lock clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,18 @@ check: $(READY)  ## Lint, format, types and layers
 	@$(BIN)/ruff format --check .
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
+
+loop: $(LOOP)/.ready  ## The whole life of a model on this machine, without a cloud
+	@$(LOOP)/bin/python -m loop
+
+loop-test: $(LOOP)/.ready  ## The same as a test, and what must fail well
+	@$(LOOP)/bin/python -m pytest tests/loop --confcutdir tests/loop
+
+$(LOOP)/.ready: requirements/loop.txt pyproject.toml
+	@test -x $(LOOP)/bin/python || $(PYTHON) -m venv $(LOOP)
+	@$(LOOP)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/loop.txt
+	@$(LOOP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 kfp: $(KFP)/.ready  ## Compile and run Kubeflow pipelines with the SDK itself, in an environment of its own
 	@$(KFP)/bin/python -m pytest tests/kfp --confcutdir tests/kfp --override-ini 'pythonpath=tests tests/kfp'
