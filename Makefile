@@ -35,8 +35,8 @@ check: $(READY)  ## Lint, format, types and layers
 loop: $(LOOP)/.ready  ## The whole life of a model on this machine, without a cloud
 	@$(LOOP)/bin/python -m loop
 
-loop-test: $(LOOP)/.ready  ## The same as a test, and what must fail well
-	@$(LOOP)/bin/python -m pytest tests/loop --confcutdir tests/loop
+loop-test: $(LOOP)/.ready  ## The same story, and what must fail well, as tests: ten minutes
+	@$(LOOP)/bin/python -m pytest tests/loop --confcutdir tests/loop -p no:cacheprovider
 
 $(LOOP)/.ready: requirements/loop.txt pyproject.toml
 	@test -x $(LOOP)/bin/python || $(PYTHON) -m venv $(LOOP)

@@ -4,11 +4,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Before tests/, in which a folder has the package's name.
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 OF_THE_LOOP = ("test_story.py", "test_failures.py", "test_cloud.py", "test_changes.py")
 LACKING = [name for name in ("flask", "matplotlib", "sklearn") if importlib.util.find_spec(name) is None]
 

@@ -42,12 +42,16 @@ POOL_SIZE, OVERFLOW = 5, 5
 RECYCLE_SECONDS: Final = 1800
 """Age after which a connection is opened anew, so that a moved database is found."""
 
+REMEMBERED_SECONDS: Final = 60
+"""How long a process of the server takes a password for right that was right: each check takes a third of a second,
+which is most of a request. A former password works as much longer."""
 AUTH: Final = f"""\
 [mlflow]
 default_permission = READ
 database_uri = {DATABASE_URI}
 admin_username = {ADMIN}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = {REMEMBERED_SECONDS}
 """
 """Configuration of the app `basic-auth`: accounts lie in the same database. What nobody was granted is read only."""
 
