@@ -72,6 +72,7 @@ def test_accounts_lie_in_the_same_database_and_default_to_reading() -> None:
         "database_uri": "postgresql+psycopg2:///?service=mlflow",
         "admin_username": "admin",
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        "auth_cache_ttl_seconds": "60",
     }
 
 

@@ -111,16 +111,15 @@ def build(folder: Path) -> None:
     """Does what the first stage does, with its folders below another one."""
     source = folder / "source"
     source.mkdir()
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    # To compile what is run once takes longer than to run it.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PIP_NO_COMPILE": "1"}
     for one in instructions():
         if (one.stage, one.word) == (0, "COPY"):
             *sources, target = one.text.split()
             copy([ROOT / name for name in sources], source / target)
         elif (one.stage, one.word) == (0, "RUN"):
             script = re.sub(r"(?<=[ \t])/(build|venv|wheel)\b", rf"{folder}/\1", f" {one.text}")
-            subprocess.run(
-                ["/bin/sh", "-ec", script], cwd=source, env={**os.environ, "PATH": path}, check=True, timeout=600
-            )
+            subprocess.run(["/bin/sh", "-ec", script], cwd=source, env=environment, check=True, timeout=600)
 
 
 def copy(sources: Iterable[Path], target: Path) -> None:
