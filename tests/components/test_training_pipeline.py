@@ -854,7 +854,7 @@ def test_a_package_is_submitted_by_the_same_requests_schedule_queue_and_registry
         "--data-uri={{workflow.parameters.data-uri}}",
     ]
     assert made["container"]["envFrom"] == [{"secretRef": {"name": "registry-credentials"}}]
-    assert made["activeDeadlineSeconds"] == (1440 + 30) * 60
+    assert made["activeDeadlineSeconds"] == (1380 + 30) * 60
     given = environment(submitting, "main")
     assert (given[kubeflow.PACKAGE], given["RUN"]) == ("/package/pipeline.yaml", "{{workflow.name}}")
     assert Submission.model_validate_json(given[kubeflow.CONFIG]).model_dump() == {
@@ -862,7 +862,7 @@ def test_a_package_is_submitted_by_the_same_requests_schedule_queue_and_registry
         "experiment": "x",
         "namespace": None,
         "parameters": {},
-        "timeout_minutes": 1440,
+        "timeout_minutes": 1380,
         "model": "fraud-scorer",
     }
     assert spec(submitting)["podMetadata"]["labels"] == {"mlplatform.dev/component": "x", **ADMISSION}

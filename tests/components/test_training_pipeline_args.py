@@ -366,6 +366,13 @@ BAD_PACKAGES: dict[str, tuple[Mapping[str, Any], str]] = {
         ".kubeflow: parameters.depth: got 'deep'; the package wants a whole number",
     ),
     "no time": (
+        {"kubeflow.timeout_minutes": 1411},
+        (
+            ": kubeflow.timeout_minutes 1411 and max_hours 24: the step would end first, and the run at Kubeflow go "
+            "on; allowed are 1410 minutes or less; lower it, or raise max_hours"
+        ),
+    ),
+    "no time at all": (
         {"kubeflow.timeout_minutes": 0},
         ".kubeflow.timeout_minutes: got 0; allowed are 1 to 10080 minutes",
     ),

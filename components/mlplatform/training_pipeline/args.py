@@ -16,6 +16,8 @@ from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.training_pipeline.step_args import PipelineStep, PipelineSteps, PipelineTraining
 
 WEEK_HOURS = 168
+SPARE_MINUTES = 30
+"""Minutes that the step which submits to Kubeflow has beside those of its run, to begin and to end it."""
 LONGEST_STALE_HOURS = 31 * 24
 SHORTEST_KEEP_DAYS = 2
 """A run may end the day after it began."""
@@ -67,8 +69,9 @@ class PipelineKubeflow(Args):
     token: Optional[bool] = False
     """Whether the API wants a token of the service account, for the audience `pipelines.kubeflow.org`, as a Kubeflow
     with several users does; not by default."""
-    timeout_minutes: Optional[int] = 1440
-    """Minutes after which a run that has not ended is ended, 1 to 10080; 1440 by default, a day."""
+    timeout_minutes: Optional[int] = 1380
+    """Minutes after which a run that has not ended is ended, 1 to 10080, and half an hour before `max_hours`; 1380 by
+    default, 23 hours."""
 
     _endpoint = checked(URL, "endpoint")
     _package = checked(_package, "package")
@@ -139,6 +142,17 @@ class TrainingPipelineSettings(Args):
             raise ValueError(
                 f"got {' and '.join(given) or 'none'} of steps, kubeflow; allowed is exactly one; "
                 f"{'take the other out' if given else 'set one'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ended_there_first(self) -> Self:
+        hours, minutes = self.max_hours, (self.kubeflow.timeout_minutes or 0) if self.kubeflow else 0
+        if isinstance(hours, int) and minutes > hours * 60 - SPARE_MINUTES:
+            most = hours * 60 - SPARE_MINUTES
+            raise ValueError(
+                f"kubeflow.timeout_minutes {minutes} and max_hours {hours}: the step would end first, and the run at "
+                f"Kubeflow go on; allowed are {most} minutes or less; lower it, or raise max_hours"
             )
         return self
 

@@ -6,7 +6,7 @@ import pulumi
 
 from mlplatform.facts import kubeflow
 from mlplatform.facts import pipeline as contract
-from mlplatform.training_pipeline.args import PipelineKubeflow
+from mlplatform.training_pipeline.args import SPARE_MINUTES, PipelineKubeflow
 from mlplatform.training_pipeline.building import Pipeline, argo, job, pod, resources, retries
 from mlplatform.training_pipeline.containers import JOB_CPU, JOB_RETRIES
 from mlplatform.training_pipeline.step_args import REGION
@@ -20,8 +20,6 @@ TOKEN_FOLDER: Final = "/kubeflow"  # noqa: S105 - a path
 TOKEN_SECONDS: Final = 7200
 """Seconds that a token is good for; the kubelet renews it in time."""
 MEMORY, DISK = "512Mi", "256Mi"
-SPARE_MINUTES: Final = 30
-"""Minutes that the step has beside those of its run, to begin and to end it."""
 
 
 def template(pipeline: Pipeline, given: PipelineKubeflow) -> dict[str, Any]:
