@@ -165,9 +165,9 @@ def test_alerts_are_sent_when_they_should_and_not_otherwise(promtool: str, tmp_p
     field="MonitoringStackArgs.namespace",
     ends_in="kubernetes:core/v1:ConfigMap.data",
 )
-def test_dashboards_are_of_gpus_queues_pools_serving_and_cost() -> None:
+def test_dashboards_are_of_gpus_queues_pools_serving_models_and_cost() -> None:
     models = {name: json.loads(text) for name, text in dashboards.dashboards().items()}
-    assert list(models) == ["gpus", "queues", "pools", "serving", "cost"]
+    assert list(models) == ["gpus", "queues", "pools", "serving", "models", "cost"]
     assert {name: len(model["panels"]) for name, model in models.items()} == dict.fromkeys(models, 8)
     assert {model["uid"] for model in models.values()} == {f"mlplatform-{name}" for name in models}
 

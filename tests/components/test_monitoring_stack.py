@@ -221,7 +221,7 @@ def test_grafana_reads_config_maps_of_its_own_namespace_only_and_lets_nobody_in_
 def test_without_grafana_there_is_none_and_dashboards_wait_for_another(smallest: Recorded) -> None:
     assert values(smallest)["grafana"] == {"enabled": False}
     assert "grafana_service" not in outputs(smallest)
-    assert smallest.count(CONFIG_MAP) == 5
+    assert smallest.count(CONFIG_MAP) == 6
     assert smallest.count(EXTERNAL_SECRET) == 0
     assert [node["name"] for node in smallest.all(NETWORK_POLICY, ".*grafana")] == []
 
@@ -538,7 +538,7 @@ def test_policies_leave_other_pods_of_the_namespace_alone(full: Recorded) -> Non
 def test_rules_and_dashboards_are_objects_of_the_namespace(smallest: Recorded) -> None:
     parts = ["cost", "gpus", "pipelines", "platform", "pools", "queues", "serving"]
     assert [node["name"] for node in smallest.all(RULE)] == [f"x-rules-{part}" for part in parts]
-    for part in ("cost", "gpus", "pools", "queues", "serving"):
+    for part in ("cost", "gpus", "models", "pools", "queues", "serving"):
         smallest.has(
             CONFIG_MAP,
             {"metadata": {"name": f"x-dashboard-{part}", "labels": {"grafana_dashboard": "1"}}},
@@ -561,7 +561,7 @@ def test_every_object_validates(full: Recorded, reference: Callable[[str], Path]
         for node in full.resources
         if node["type"].startswith("kubernetes:") and "apiVersion" in node["inputs"]
     ]
-    assert len(objects) == 21
+    assert len(objects) == 22
     assert [found for item in objects for found in problems(item, crds)] == []
 
 

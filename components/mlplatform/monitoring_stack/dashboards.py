@@ -8,6 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mlplatform.facts.drift import JOB as DRIFT_JOB
+from mlplatform.facts.metrics import (
+    DRIFT_DRIFTED,
+    DRIFT_PROBLEMS,
+    DRIFT_SCORE,
+    LAST_SUCCESS,
+    PIPELINE_SUCCESS,
+    QUALITY_VALUE,
+    RETRAINING_BLOCKED,
+    ROLLOUTS,
+)
+
 SCHEMA: Final = 39
 """Version of the JSON model, of Grafana 11; later ones migrate it when they load it."""
 COLUMNS: Final = 24
@@ -490,18 +502,91 @@ COST: Final = Dashboard(
     ],
 )
 
+MODELS: Final = Dashboard(
+    "Models",
+    [
+        Panel(
+            "Drift, by feature",
+            "percentunit",
+            [Query(f'max by (endpoint, feature) ({DRIFT_SCORE}{{endpoint=~"$endpoint"}})', "{{endpoint}} {{feature}}")],
+            "The share of the requests that has moved, as the drift job saw it last.",
+        ),
+        Panel(
+            "Features that have drifted",
+            "short",
+            [Query(f'sum by (endpoint) ({DRIFT_DRIFTED}{{endpoint=~"$endpoint"}})', "{{endpoint}}")],
+            "Beyond their threshold, and not by chance; the prediction is one of them.",
+        ),
+        Panel(
+            "Quality of predictions",
+            "short",
+            [Query(f'max by (endpoint, metric) ({QUALITY_VALUE}{{endpoint=~"$endpoint"}})', "{{endpoint}} {{metric}}")],
+            "By the labels that have arrived.",
+        ),
+        Panel(
+            "Problems of the data",
+            "short",
+            [
+                Query(
+                    f'max by (endpoint, problem) ({DRIFT_PROBLEMS}{{endpoint=~"$endpoint"}})',
+                    "{{endpoint}} {{problem}}",
+                )
+            ],
+            "They are an alert, and never a retraining.",
+        ),
+        Panel(
+            "Retrainings that a budget kept back",
+            "short",
+            [
+                Query(
+                    f'max by (endpoint, reason) ({RETRAINING_BLOCKED}{{endpoint=~"$endpoint"}})',
+                    "{{endpoint}} {{reason}}",
+                )
+            ],
+        ),
+        Panel(
+            "Time since the last check for drift",
+            "s",
+            [
+                Query(
+                    f'time() - max by (endpoint) ({LAST_SUCCESS}{{job="{DRIFT_JOB}",endpoint=~"$endpoint"}})',
+                    "{{endpoint}}",
+                )
+            ],
+        ),
+        Panel(
+            "Time since a pipeline's last good run",
+            "s",
+            [Query(f"time() - max by (team, pipeline) ({PIPELINE_SUCCESS})", "{{team}} {{pipeline}}")],
+            "Argo forgets it when its controller starts anew.",
+        ),
+        Panel(
+            "Rollouts that failed in a day",
+            "short",
+            [
+                Query(
+                    f'sum by (endpoint) (increase({ROLLOUTS}{{endpoint=~"$endpoint",status!="Succeeded"}}[1d]))',
+                    "{{endpoint}}",
+                )
+            ],
+        ),
+    ],
+    [Choice("endpoint", DRIFT_SCORE, "endpoint")],
+)
+
 DASHBOARDS: Final[Mapping[str, Dashboard]] = {
     "gpus": GPUS,
     "queues": QUEUES,
     "pools": POOLS,
     "serving": SERVING,
+    "models": MODELS,
     "cost": COST,
 }
 """Every dashboard, by its file name without the ending."""
 
 
 def dashboards() -> Mapping[str, str]:
-    """JSON of each dashboard by its file name without the ending: gpus, queues, pools, serving, cost."""
+    """JSON of each dashboard by its file name without the ending: gpus, queues, pools, serving, models, cost."""
     return {name: json.dumps(_model(name, board), indent=1, sort_keys=True) for name, board in DASHBOARDS.items()}
 
 
