@@ -1,13 +1,12 @@
 """The alerts of a drift monitor: what they name, that Prometheus reads them, and when they are sent."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from alerting import PROMTOOL, promtool
 
 from mlplatform.drift_monitor.alerts import alerts
 from mlplatform.facts.alerts import rule_group
@@ -18,9 +17,6 @@ from promql import metrics
 from recorded import ROOT
 
 ALERTS = {alert.name: alert for alert in alerts("fraud", stale_hours=26)}
-PROMTOOL = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="no promtool on PATH; it is a part of Prometheus (prometheus.io/download)"
-)
 
 
 @pytest.mark.parametrize("name", ALERTS)
@@ -52,12 +48,6 @@ def test_the_page_on_budgets_knows_both() -> None:
     text = (ROOT / "docs" / "runbooks" / "RetrainingBudgetSpent.md").read_text()
     assert Verdict.DAILY_BUDGET in text
     assert Verdict.MONTHLY_BUDGET in text
-
-
-def promtool(folder: Path, *command: str) -> str:
-    path = shutil.which("promtool") or "promtool"
-    done = subprocess.run([path, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def rules(folder: Path) -> Path:

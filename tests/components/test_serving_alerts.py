@@ -1,13 +1,12 @@
 """The alerts of an endpoint: what they name, that Prometheus reads them, and when they are sent."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from alerting import PROMTOOL, promtool
 
 from mlplatform.facts.alerts import rule_group
 from mlplatform.serving_endpoint.alerts import Watched, alerts
@@ -17,9 +16,6 @@ ALERTS = {alert.name: alert for alert in alerts(WATCHED, availability=99.5, p95=
 FUNCTIONS = {
     *("and", "by", "histogram_quantile", "increase", "le", "or", "rate", "sum", "vector"),
 }
-PROMTOOL = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="no promtool on PATH; it is a part of Prometheus (prometheus.io/download)"
-)
 
 
 def names(expr: str) -> set[str]:
@@ -61,12 +57,6 @@ def test_times_are_those_of_the_objective() -> None:
     assert "histogram_quantile(0.95," in ALERTS["ServingLatencyP95"].expr
     assert "> 500 and" in ALERTS["ServingLatencyP95"].expr
     assert "> 1000 and" in ALERTS["ServingLatencyP99"].expr
-
-
-def promtool(folder: Path, *command: str) -> str:
-    path = shutil.which("promtool") or "promtool"
-    done = subprocess.run([path, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def rules(folder: Path) -> Path:

@@ -1,12 +1,11 @@
 """The alerts of a training pipeline: what they name, that Prometheus reads them, and when they are sent."""
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from alerting import PROMTOOL, promtool
 from examples import kubernetes
 from examples.training_pipeline import BASE, SMALLEST
 
@@ -20,9 +19,6 @@ from promql import metrics
 from recorded import ROOT, Recorded, record
 
 ALERTS = {alert.name: alert for alert in alerts("risk", "fraud", stale_hours=30)}
-PROMTOOL = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="no promtool on PATH; it is a part of Prometheus (prometheus.io/download)"
-)
 
 
 def rules_of(args: dict[str, Any]) -> list[Any]:
@@ -84,12 +80,6 @@ def test_each_has_a_runbook_page(name: str) -> None:
     assert text.startswith(f"# {name}\n\nSeverity: {ALERTS[name].severity}.")
     for heading in ("## Likely causes", "## What to look at", "## How to mend"):
         assert heading in text
-
-
-def promtool(folder: Path, *command: str) -> str:
-    path = shutil.which("promtool") or "promtool"
-    done = subprocess.run([path, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def rules(folder: Path) -> Path:

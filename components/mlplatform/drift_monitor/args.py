@@ -76,12 +76,6 @@ def _shares(values: Mapping[str, float]) -> Mapping[str, float]:
     return values
 
 
-def _percent(value: float) -> float:
-    if not 0 <= value <= 100:  # noqa: PLR2004 - percent
-        raise ValueError(f"got {value}; allowed are 0 to 100 percent")
-    return value
-
-
 def _spec(template: Mapping[str, Any]) -> Mapping[str, Any]:
     unknown = sorted(set(strange(template)))
     if unknown:
@@ -233,7 +227,7 @@ class DriftMonitorSettings(Args):
     _ignored = checked(distinct, "ignored_features")
     _min = checked(at_least(20, "rows"), "min_rows")
     _max = checked(at_least(1000, "rows"), "max_rows")
-    _invalid = checked(_percent, "max_invalid_percent")
+    _invalid = checked(between(0, 100, "percent"), "max_invalid_percent")
     _stale = checked(between(1, 336, "hours"), "stale_hours")
     _namespace = checked(NAMESPACE_NAME, "namespace")
     _quantities = checked(QUANTITY, "cpu", "memory")

@@ -9,8 +9,7 @@ from mlplatform.build import Build
 from mlplatform.drift_monitor import access
 from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining, DriftTraining
 from mlplatform.facts import drift, pipeline
-from mlplatform.facts.cidr import NEVER_PUBLIC
-from mlplatform.facts.egress import ToCidr, ToPods, egress
+from mlplatform.facts.egress import HTTPS, ToCidr, ToPods, egress, to_https
 from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME, PUSHGATEWAY, PUSHGATEWAY_PORT
 from mlplatform.facts.pods import container_security, pod_security
 
@@ -23,8 +22,6 @@ START_SECONDS: Final = 3600
 """Seconds after its time in which a run may still start: within the hour it has the same window."""
 SUCCEEDED, FAILED = 1, 3
 """Finished runs that are kept to look at."""
-HTTPS: Final = (443,)
-EVERYWHERE: Final = "0.0.0.0/0"
 
 
 def pod_labels(build: Build[DriftMonitorArgs]) -> dict[str, str]:
@@ -35,7 +32,7 @@ def pod_labels(build: Build[DriftMonitorArgs]) -> dict[str, str]:
 def reaches(build: Build[DriftMonitorArgs]) -> dict[str, object]:
     """The egress policy: AWS and the Pushgateway."""
     args = build.args
-    storage = [ToCidr(cidr, HTTPS, NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
+    storage = to_https(args.s3_cidrs or ())
     pushes = ToPods(PUSHGATEWAY, {NAMESPACE_NAME: str(args.pushgateway_namespace)}, (PUSHGATEWAY_PORT,))
     return egress(pod_labels(build), to=(ToCidr(args.vpc_cidr, HTTPS), *storage, pushes))
 

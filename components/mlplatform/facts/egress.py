@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Final
 
+from mlplatform.facts.cidr import NEVER_PUBLIC
+
 DNS_PORT: Final = 53
 """Port of CoreDNS, UDP and TCP."""
 DNS_NAMESPACE: Final = "kube-system"
@@ -29,6 +31,8 @@ POD_IDENTITY_CIDRS: Final = ("169.254.170.23/32", "fd00:ec2::23/128")
 access to AWS services)."""
 POD_IDENTITY_PORT: Final = 80
 """TCP port of the Pod Identity agent."""
+EVERYWHERE: Final = "0.0.0.0/0"
+HTTPS: Final = (443,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class ToCidr:
         if self.except_:
             block["except"] = list(self.except_)
         return {"ipBlock": block}
+
+
+def to_https(cidrs: Sequence[object]) -> list[ToCidr]:
+    """Port 443 of ranges; of every address, the private ones excluded."""
+    return [ToCidr(cidr, HTTPS, NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in cidrs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """ModelRegistry: MLflow on PostgreSQL and S3, or one that exists, and who may write to it and read from it."""
 
+from mlplatform.facts.registry import PORT as REGISTRY_PORT
 from mlplatform.model_registry.args import (
     ExistingRegistry,
     ModelRegistryArgs,
@@ -11,7 +12,6 @@ from mlplatform.model_registry.args import (
     RegistryServer,
 )
 from mlplatform.model_registry.component import ModelRegistry
-from mlplatform.model_registry.mlflow import PORT as REGISTRY_PORT
 
 __all__ = [
     "REGISTRY_PORT",

@@ -9,8 +9,8 @@ from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Final
 
-PORT: Final = 5000
-"""Where the server listens."""
+from mlplatform.facts.registry import PORT
+
 DATABASE: Final = "mlflow"
 """Name of the database, of its user, and of the service in the connection file."""
 DATABASE_PORT: Final = 5432

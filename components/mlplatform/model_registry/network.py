@@ -3,21 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mlplatform.facts.cidr import NEVER_PUBLIC
-from mlplatform.facts.egress import ToCidr, ToPods, egress
+from mlplatform.facts.egress import ToCidr, ToPods, egress, to_https
 from mlplatform.facts.labels import NAMESPACE_NAME, PROMETHEUS
+from mlplatform.facts.registry import PORT
 from mlplatform.model_registry.args import ModelRegistryArgs
-from mlplatform.model_registry.mlflow import DATABASE_PORT, PORT
+from mlplatform.model_registry.mlflow import DATABASE_PORT
 
 HTTPS: Final = 443
-EVERYWHERE: Final = "0.0.0.0/0"
 
 Labels = Mapping[str, str]
 
 
 def of_server(args: ModelRegistryArgs, server: Labels, collection: Labels, *, metrics: bool) -> dict[str, Any]:
     """The server's policy: clients, the collection and Prometheus come in; database and AWS are reached."""
-    storage = [ToCidr(cidr, (HTTPS,), NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
+    storage = to_https(args.s3_cidrs or ())
     clients = [_peer(namespace, client.pod_labels or {}) for namespace, client in sorted((args.clients or {}).items())]
     prometheus = [_peer(str(args.monitoring_namespace), PROMETHEUS)] if metrics else []
     peers = [*clients, *prometheus, {"podSelector": {"matchLabels": dict(collection)}}]

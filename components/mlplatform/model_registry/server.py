@@ -5,6 +5,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.facts.registry import PORT
 from mlplatform.hardened_bucket import HardenedBucket
 from mlplatform.model_registry import mlflow, pods
 from mlplatform.model_registry.pods import SERVER, SERVER_ACCOUNT, Home
@@ -23,7 +24,7 @@ NODE_SECONDS: Final = 600
 
 def service_host(name: str, namespace: str) -> str:
     """Host and port by which pods of the cluster call the server."""
-    return f"{name}.{namespace}.svc:{mlflow.PORT}"
+    return f"{name}.{namespace}.svc:{PORT}"
 
 
 def create(home: Home, bucket: HardenedBucket, opts: pulumi.ResourceOptions) -> None:
@@ -49,7 +50,7 @@ def create(home: Home, bucket: HardenedBucket, opts: pulumi.ResourceOptions) -> 
     )
     service: Any = {
         "selector": labels,
-        "ports": [{"name": "http", "port": mlflow.PORT, "targetPort": mlflow.PORT, "protocol": "TCP"}],
+        "ports": [{"name": "http", "port": PORT, "targetPort": PORT, "protocol": "TCP"}],
     }
     k8s.core.v1.Service(
         f"{name}-server",
@@ -102,7 +103,7 @@ def _container(home: Home, bucket: HardenedBucket, mounts: tuple[str, ...], disk
     requests = {"cpu": pulumi.Output.format("{0}m", args.cpu_millicores), "memory": memory, "ephemeral-storage": disk}
     return {
         **pods.container(home, SERVER, command, mounts, _variables(home)),
-        "ports": [{"name": "http", "containerPort": mlflow.PORT, "protocol": "TCP"}],
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "resources": {"requests": requests, "limits": {"memory": memory, "ephemeral-storage": disk}},
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
         "startupProbe": {**_probe(), "failureThreshold": STARTUP_FAILURES},
@@ -128,7 +129,7 @@ def _variables(home: Home) -> dict[str, Any]:
 def _probe() -> dict[str, Any]:
     # The only path, beside the version, that is open to everybody under any name.
     return {
-        "httpGet": {"path": "/health", "port": mlflow.PORT},
+        "httpGet": {"path": "/health", "port": PORT},
         "periodSeconds": PROBE_SECONDS,
         "timeoutSeconds": PROBE_SECONDS // 2,
     }
@@ -138,7 +139,7 @@ def _monitor(home: Home, labels: dict[str, str]) -> None:
     """Lets Prometheus scrape each server, as the administrator: MLflow shows metrics to nobody else."""
     secret = home.secrets[ACCOUNTS]
     endpoint = {
-        "portNumber": mlflow.PORT,
+        "portNumber": PORT,
         "path": "/metrics",
         "interval": "30s",
         "basicAuth": {

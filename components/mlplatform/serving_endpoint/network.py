@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from typing import Final
 
-from mlplatform.facts.cidr import NEVER_PUBLIC
-from mlplatform.facts.egress import ToCidr, egress
+from mlplatform.facts.egress import ToCidr, egress, to_https
 from mlplatform.facts.labels import NAMESPACE_NAME, PROMETHEUS
 from mlplatform.serving_endpoint.args import ServingEndpointArgs, ServingGateway
 
 HTTPS: Final = 443
-EVERYWHERE: Final = "0.0.0.0/0"
 GATEWAY_LABEL: Final = "gateway.envoyproxy.io/owning-gateway-name"
 """On the Envoy pods of a Gateway, its name: Envoy Gateway sets it."""
 
 
 def to_aws(args: ServingEndpointArgs) -> list[ToCidr]:
     """The interface endpoints of the VPC, and S3."""
-    storage = [ToCidr(cidr, (HTTPS,), NEVER_PUBLIC if cidr == EVERYWHERE else ()) for cidr in args.s3_cidrs or ()]
-    return [ToCidr(args.vpc_cidr, (HTTPS,)), *storage]
+    return [ToCidr(args.vpc_cidr, (HTTPS,)), *to_https(args.s3_cidrs or ())]
 
 
 def to_the_outside(args: ServingEndpointArgs) -> dict[str, object]:

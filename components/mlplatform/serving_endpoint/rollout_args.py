@@ -24,12 +24,6 @@ def _weights(values: Sequence[int]) -> Sequence[int]:
     return values
 
 
-def _percent(value: float) -> float:
-    if not 0 <= value <= 100:  # noqa: PLR2004 - percent
-        raise ValueError(f"got {value}; allowed are 0 to 100 percent")
-    return value
-
-
 class ServingRolloutGate(Args):
     """A further gate: a number that Prometheus knows, and the greatest that is well."""
 
@@ -66,7 +60,7 @@ class ServingRolloutGates(Args):
 
     _requests = checked(at_least(1, "requests"), "min_requests")
     _patience = checked(between(0, 1440, "minutes"), "patience_minutes")
-    _errors = checked(_percent, "max_error_percent")
+    _errors = checked(PERCENT, "max_error_percent")
     _latency = checked(at_least(1, "milliseconds"), "max_p99_milliseconds")
     _drifted = checked(at_least(0, "features"), "max_drifted_features")
 
