@@ -573,6 +573,10 @@ def supplied(answers: Mapping[str, Json], token: str, args: Object) -> Optional[
     return answer
 
 
+GET_RESOURCE = "pulumi:pulumi:getResource"
+"""The lookup by which an SDK finds a resource that it was given a reference to."""
+
+
 # --- the monitor -----------------------------------------------------------------------------------------------------
 
 
@@ -583,6 +587,10 @@ class Node(NamedTuple):
     inputs: Object
     transforms: Sequence[callback_pb2.Callback]
     frames: Sequence[Object]
+    id: str = ""
+    """Its id as the program learns it."""
+    outputs: Mapping[str, Json] = {}
+    """Its outputs as the program learns them."""
 
 
 class Recorder(mocks.MockMonitor):
@@ -631,7 +639,7 @@ class Recorder(mocks.MockMonitor):
         return [
             {"file": self.paths.relative(path), "line": frame.pc.line}
             for path, frame in zip(paths, trace.frames)
-            if self.paths.is_users(path)
+            if frame.pc.line and self.paths.is_users(path)
         ]
 
     def _source(self, frames: Sequence[Object]) -> Optional[Object]:
@@ -669,13 +677,13 @@ class Recorder(mocks.MockMonitor):
             "leaf": REMOTE_LEAF if request.remote else LEAVES.get(request.type),
             "source": self._source(frames),
         }
-        self._add(Node(record, inputs, list(request.transforms), frames), request.version)
-        if not request.custom:
-            return resource_pb2.RegisterResourceResponse(urn=urn)
-        outputs = {**echoed(request.type, inputs), **identity.outputs}
+        # The engine, too, answers for a component with nothing: its outputs come later, by RegisterResourceOutputs.
+        outputs = {**echoed(request.type, inputs), **identity.outputs} if request.custom else {}
         for key in request.additionalSecretOutputs:
             if key in outputs:
                 outputs[key] = secret_of(outputs[key])
+        node = Node(record, inputs, list(request.transforms), frames, identity.id, outputs)
+        self._add(node, request.version)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity.id, object=struct_of(outputs))
 
     def _identity(self, request: Any, urn: str, inputs: Object) -> Identity:
@@ -712,6 +720,20 @@ class Recorder(mocks.MockMonitor):
         urns = sorted(self.duplicates)
         lines = [f"Duplicate resource URN '{urn}'; try giving it a unique name" for urn in urns]
         return "failed", {"message": "\n".join(lines), "frames": self._frames_with_code(self.duplicates[urns[0]])}
+
+    def unreadable(self, res: Any, problems: Mapping[str, Optional[str]]) -> UnreadableInputError:
+        """The error of a component of which `pulumi up` cannot read inputs: what the SDK says of each, if anything."""
+        token, name = res._type, res._name
+        frames = (
+            node.frames for node in self.nodes.values() if (node.record["type"], node.record["name"]) == (token, name)
+        )
+        lines = [
+            f"{token} {name}: input {key!r} has another type than the output {key!r}, and `pulumi up` cannot read it: "
+            f"{problem}. Rename one of them."
+            for key, problem in sorted(problems.items())
+            if problem
+        ]
+        return UnreadableInputError("\n".join(lines), self._frames_with_code(next(frames, [])))
 
     def _frames_with_code(self, frames: Sequence[Object]) -> List[Object]:
         path = self.paths.root
@@ -815,7 +837,7 @@ class Recorder(mocks.MockMonitor):
             asked = resource_pb2.TransformInvokeRequest(token=request.tok, args=request.args)
             answer = resource_pb2.TransformInvokeResponse.FromString(call_back(callback, asked))
             request.args.CopyFrom(answer.args)
-        result = self._answer(request)
+        result = self._registered(request) if request.tok == GET_RESOURCE else self._answer(request)
         if result is None:
             return resource_pb2.ResourceInvokeResponse(unknown=True)
         return _returning(resource_pb2.ResourceInvokeResponse(), result)
@@ -824,6 +846,12 @@ class Recorder(mocks.MockMonitor):
         """Answers a method call on a resource like a lookup."""
         result = self._answer(request)
         return _returning(provider_pb2.CallResponse(), {"unanswered": rpc.UNKNOWN} if result is None else result)
+
+    def _registered(self, request: Any) -> Object:
+        """What a resource that was handed on as a reference is, from its own registration."""
+        urn = raw_object(request.args)["urn"]
+        node = self.nodes[urn]
+        return {"urn": urn, "id": node.id, "state": node.outputs}
 
     def _answer(self, request: Any) -> Optional[Object]:
         args = raw_object(request.args)
@@ -1057,6 +1085,48 @@ def _waiting_once() -> Iterator[None]:
         patched.asyncio = original
 
 
+class UnreadableInputError(Exception):
+    """An input of a component that `pulumi up` cannot read, and where the program makes the component."""
+
+    def __init__(self, message: str, frames: Sequence[Object]) -> None:
+        super().__init__(message)
+        self.frames = frames
+
+
+@contextlib.contextmanager
+def _reading_inputs_as_in_an_update(recorder: Recorder) -> Iterator[None]:
+    """Has the SDK read the inputs of components as it does in `pulumi up`, and in no preview.
+
+    An update gives a component's outputs the values of the inputs of the same names, read by the types of the outputs.
+    A program whose input has another type than its output passes every preview, the engine's too, and fails in `up`.
+    """
+    original = rpc.resolve_outputs
+
+    def problem(res: Any, inputs: struct_pb2.Struct, *how: Any, **more: Any) -> Optional[str]:
+        SETTINGS.dry_run = False
+        try:
+            original(res, inputs, struct_pb2.Struct(), {}, {}, *how, **more)
+        except Exception as error:  # noqa: BLE001 - whatever the SDK raises is what `up` would end with
+            return str(error)
+        finally:
+            SETTINGS.dry_run = True
+        return None
+
+    def resolve_outputs(res: Any, inputs: struct_pb2.Struct, *rest: Any, **more: Any) -> None:
+        _outputs, _dependencies, _resolvers, *how = rest
+        custom = how[0]
+        if not custom and problem(res, inputs, *how, **more):
+            alone = {key: struct_pb2.Struct(fields={key: value}) for key, value in inputs.fields.items()}
+            raise recorder.unreadable(res, {key: problem(res, one, *how, **more) for key, one in alone.items()})
+        original(res, inputs, *rest, **more)
+
+    rpc.resolve_outputs = resolve_outputs
+    try:
+        yield
+    finally:
+        rpc.resolve_outputs = original
+
+
 def _frames(error: BaseException, paths: Paths) -> List[Object]:
     found = [
         {"file": paths.relative(frame.filename), "line": frame.lineno, "function": frame.name, "code": frame.line or ""}
@@ -1072,6 +1142,8 @@ def _frames(error: BaseException, paths: Paths) -> List[Object]:
 def _failure(error: BaseException, paths: Paths) -> Tuple[str, Object]:
     if isinstance(error, pulumi.RunError):
         return "refused", {"message": str(error), "frames": []}
+    if isinstance(error, UnreadableInputError):
+        return "failed", {"message": str(error), "frames": error.frames}
     lines = traceback.format_exception_only(type(error), error)
     message = lines[-1] if isinstance(error, SyntaxError) else "".join(lines)
     return "failed", {"message": message.strip(), "frames": _frames(error, paths)}
@@ -1141,7 +1213,7 @@ def record(program: Callable[[], None], request: Object) -> Object:
     loop.set_default_executor(_AtOnce())
     asyncio.set_event_loop(loop)
     try:
-        with _traces_of_applies(), _waiting_once(), _rare_collections():
+        with _traces_of_applies(), _waiting_once(), _rare_collections(), _reading_inputs_as_in_an_update(recorder):
             loop.run_until_complete(stack_module.run_in_stack(program))
     except SystemExit as error:
         if error.code not in (None, 0):

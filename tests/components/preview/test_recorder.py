@@ -1,6 +1,7 @@
 """What the recorder shows of a program, and what it lets the program see."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -300,3 +301,49 @@ def test_graph_does_not_depend_on_the_order_of_registration() -> None:
         for node in graph["resources"]:
             node["source"] = None
     assert first == second
+
+
+class Labelled(pulumi.ComponentResource):
+    """Has an output of the name of an input, and may have it of another type."""
+
+    labels: pulumi.Output[Mapping[str, str]]
+
+    def __init__(self, name: str, labels: Any) -> None:
+        super().__init__("tests:index:Labelled", name, {"labels": labels, "size": 2})
+        self.labels = pulumi.Output.from_input({"a": "b"})
+        self.register_outputs({"labels": self.labels})
+
+
+def test_an_input_that_no_update_can_read_fails_at_the_programs_line() -> None:
+    with pytest.raises(AssertionError) as failure:
+        record(lambda: Labelled("x", {"a": ["b"]}))
+    error = failure.value.args[0]
+    assert error["message"] == (
+        "tests:index:Labelled x: input 'labels' has another type than the output 'labels', and `pulumi up` cannot read "
+        "it: Unexpected type. Expected 'list' got '<class 'str'>'. Rename one of them."
+    )
+    assert error["frames"][-1]["code"] == 'record(lambda: Labelled("x", {"a": ["b"]}))'
+
+
+@pytest.mark.parametrize("labels", [lambda: {"c": "d"}, lambda: None, lambda: pulumi.Output.secret({"c": "d"})])
+def test_an_input_of_the_type_of_its_output_is_read(labels: Any) -> None:
+    graph = record(lambda: Labelled("x", labels()))
+    assert graph.one("tests:index:Labelled")["outputs"] == {"labels": {"a": "b"}}
+
+
+def test_a_resource_given_as_an_input_is_looked_up_among_those_registered() -> None:
+    class Holder(pulumi.ComponentResource):
+        topic: pulumi.Output[aws.sns.Topic]
+
+        def __init__(self, topic: aws.sns.Topic) -> None:
+            super().__init__("tests:index:Holder", "holder", {"topic": topic})
+
+    def program() -> None:
+        topic = aws.sns.Topic("t")
+        Holder(topic)
+        aws.sns.TopicSubscription("s", topic=topic, protocol="sqs", endpoint="arn:aws:sqs:us-east-1:1:q")
+
+    graph = record(program)
+    urn = graph.one("aws:sns/topic:Topic")["urn"]
+    assert graph.inputs("tests:index:Holder") == {"topic": {"urn": urn}}
+    assert graph.inputs("aws:sns/topicSubscription:TopicSubscription")["topic"] == {"urn": urn}
