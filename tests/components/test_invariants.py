@@ -3,12 +3,14 @@
 import functools
 import inspect
 import json
-from collections.abc import Iterator
+import typing
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 import pulumi
 import pytest
 import test_fields
+from pulumi import _types
 from pulumi.provider.experimental.analyzer import Analyzer
 
 from mlplatform.args import Args
@@ -88,6 +90,24 @@ def test_outputs_are_those_annotated(name: str) -> None:
     cls = component_class(name)
     root = recorded(name).one(f"mlplatform:index:{cls.__name__}")
     assert set(root["outputs"]) == set(vars(cls)["__annotations__"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_output_has_the_type_of_the_argument_of_its_name(name: str) -> None:
+    """An update of Pulumi's reads the argument as the output, which fails where their types differ."""
+    outputs = _types.resource_types(component_class(name))
+    arguments = EXAMPLES[name].ARGS.model_fields
+    shared = {key: _plain(arguments[key].annotation) for key in outputs.keys() & arguments.keys()}
+    assert shared == {key: outputs[key] for key in shared}
+
+
+def _plain(annotation: Any) -> Any:
+    """The type of a plain value of an argument: without outputs, awaitables and None."""
+    branches = typing.get_args(annotation) if typing.get_origin(annotation) is typing.Union else (annotation,)
+    wrapped = (pulumi.Output, Awaitable)
+    plain = [kind for kind in branches if typing.get_origin(kind) not in wrapped and kind is not type(None)]
+    assert len(plain) == 1, annotation
+    return plain[0]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

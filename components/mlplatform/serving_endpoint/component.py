@@ -52,9 +52,9 @@ class ServingEndpoint(pulumi.ComponentResource):
     function: pulumi.Output[Mapping[str, str]]
     """Of a function: its `name`, and the `alias_arn` that is invoked. Empty for kserve and container, so that asking
     for one is an error."""
-    rollout: pulumi.Output[Mapping[str, str]]
-    """Of rollouts: their `namespace`, and the `workflow`, the name of the WorkflowTemplate to start one by hand. Empty
-    without `rollout`, so that asking for one is an error."""
+    rollout_template: pulumi.Output[Mapping[str, str]]
+    """The WorkflowTemplate that starts a rollout: its `namespace` and `name`. Empty without `rollout`, so that reading
+    either is an error."""
 
     def __init__(self, name: str, args: ServingEndpointArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         args = ServingEndpointArgs.of(args)
@@ -70,7 +70,7 @@ class ServingEndpoint(pulumi.ComponentResource):
         self.version = made.version
         self.kubernetes = made.kubernetes
         self.function = made.function
-        self.rollout = _rollout_names(name, args)
+        self.rollout_template = _rollout_template(name, args)
         self.register_outputs(
             {
                 "kind": self.kind,
@@ -81,7 +81,7 @@ class ServingEndpoint(pulumi.ComponentResource):
                 "version": self.version,
                 "kubernetes": self.kubernetes,
                 "function": self.function,
-                "rollout": self.rollout,
+                "rollout_template": self.rollout_template,
             }
         )
 
@@ -131,11 +131,11 @@ def _rollouts_in_lambda(
     rollout_objects.of_function(rollouts, Function(made.function_name, arn, made.key_arn))
 
 
-def _rollout_names(name: str, args: ServingEndpointArgs) -> pulumi.Output[Mapping[str, str]]:
+def _rollout_template(name: str, args: ServingEndpointArgs) -> pulumi.Output[Mapping[str, str]]:
     if args.rollout is None:
         return _nothing()
     namespace = rollout_objects.namespace_name(name, args, args.rollout)
-    return pulumi.Output.from_input({"namespace": namespace, "workflow": f"{name}-{rollout_objects.ROLE}"})
+    return pulumi.Output.from_input({"namespace": namespace, "name": f"{name}-{rollout_objects.ROLE}"})
 
 
 def _nothing() -> pulumi.Output[Mapping[str, str]]:
