@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Optional, Self
+from typing import Any, Optional, Self, TypeVar
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -13,8 +13,18 @@ from mlplatform.facts.labels import COMPONENT, MANAGED_BY
 from mlplatform.facts.naming import Kind, check
 from mlplatform.facts.pods import RESTRICTED_NAMESPACE
 
+T = TypeVar("T")
 NAMESPACE_NAME = partial(check, Kind.KUBERNETES)
 """Rule for the name of a namespace or another object that a person chooses."""
+
+
+def known(made: pulumi.Resource, value: T) -> pulumi.Output[T]:
+    """A fixed value of a resource, known in every preview, for what must be created after the resource.
+
+    The resource's own output is unknown as long as its provider is not configured: in the first preview of a cluster,
+    all of them are, and policies could judge nothing that is named by one.
+    """
+    return made.urn.apply(lambda _: value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,12 @@ class Objects:
         """A namespace under the restricted Pod Security Standard."""
         metadata = self.metadata(role, name=name, labels={**RESTRICTED_NAMESPACE, **(labels or {})})
         return k8s.core.v1.Namespace(self._logical(role), metadata=metadata, opts=self.inside)
+
+    def namespace_name(
+        self, role: str, *, name: Optional[str] = None, labels: Mapping[str, Any] | None = None
+    ) -> pulumi.Output[str]:
+        """Makes a namespace, and returns its name for the objects in it, which wait for it."""
+        return known(self.namespace(role, name=name, labels=labels), name or self._logical(role))
 
     def network_policy(
         self, role: str, spec: Any, *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None

@@ -672,12 +672,12 @@ def test_rollouts_of_a_function_have_a_namespace_that_nobody_enters() -> None:
         for node in graph.resources
         if node["type"].startswith("kubernetes:") and node["type"] != NAMESPACE
     } == {"promotions"}
-    assert outputs(graph)["rollout"] == {"namespace": "promotions", "workflow": "x-rollout"}
+    assert outputs(graph)["rollout_template"] == {"namespace": "promotions", "name": "x-rollout"}
 
 
 def test_outputs_name_what_is_started_by_hand(rolled: Recorded) -> None:
-    assert rolled.one(COMPONENT)["outputs"]["rollout"] == {"namespace": "x", "workflow": "x-rollout"}
-    assert outputs(graph_of(SMALLEST))["rollout"] == {}
+    assert rolled.one(COMPONENT)["outputs"]["rollout_template"] == {"namespace": "x", "name": "x-rollout"}
+    assert outputs(graph_of(SMALLEST))["rollout_template"] == {}
 
 
 # --- the alert

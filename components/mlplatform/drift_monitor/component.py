@@ -17,7 +17,7 @@ from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.naming import Kind, check
 from mlplatform.keys import encryption_key
-from mlplatform.objects import Objects
+from mlplatform.objects import Objects, known
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 MONITOR = "monitor"
@@ -73,7 +73,7 @@ class DriftMonitor(pulumi.ComponentResource):
         nothing: pulumi.Output[Optional[str]] = pulumi.Output.from_input(None)
 
         self.namespace = namespace
-        self.cron_job_name = cron_job.metadata.name
+        self.cron_job_name = known(cron_job, f"{name}-{MONITOR}")
         self.role_arn = role.role_arn
         self.reports_uri = pulumi.Output.concat("s3://", args.bucket_name, "/", drift.reports(args.endpoint))
         self.table_name = state.table.name if state else nothing
@@ -120,7 +120,7 @@ def _key_arn(build: _Build) -> pulumi.Output[str]:
 def _namespace(build: _Build, objects: Objects) -> pulumi.Output[str]:
     if build.args.namespace is not None:
         return pulumi.Output.from_input(build.args.namespace)
-    return objects.namespace("namespace", name=build.name).metadata.name
+    return objects.namespace_name("namespace", name=build.name)
 
 
 def _role(build: _Build, state: _State | None) -> WorkloadRole:

@@ -134,7 +134,7 @@ def _own(build: _Build, objects: Objects, given: RegistryServer) -> dict[str, pu
     bucket = storage.bucket(build, given.artifacts or RegistryArtifacts(), key_arn)
     kept = database.create(build, given.database or RegistryDatabase(), key_arn)
     role = _role(build, bucket, key_arn)
-    namespace = objects.namespace("namespace", name=build.args.namespace).metadata.name
+    namespace = objects.namespace_name("namespace", name=build.args.namespace)
     home = _home(build, objects, given, namespace)
     before = [role, kept.reachable, *_secrets(home, kept, key_arn), *_policies(home), *_accounts(home)]
     ready = objects.after(*before)

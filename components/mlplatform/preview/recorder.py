@@ -677,14 +677,22 @@ class Recorder(mocks.MockMonitor):
             "leaf": REMOTE_LEAF if request.remote else LEAVES.get(request.type),
             "source": self._source(frames),
         }
-        # The engine, too, answers for a component with nothing: its outputs come later, by RegisterResourceOutputs.
-        outputs = {**echoed(request.type, inputs), **identity.outputs} if request.custom else {}
+        outputs = {**echoed(request.type, inputs), **identity.outputs} if self._answers(request) else {}
         for key in request.additionalSecretOutputs:
             if key in outputs:
                 outputs[key] = secret_of(outputs[key])
         node = Node(record, inputs, list(request.transforms), frames, identity.id, outputs)
         self._add(node, request.version)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity.id, object=struct_of(outputs))
+
+    def _answers(self, request: Any) -> bool:
+        """Whether somebody answers for the resource: none for a component, nor a provider that is not configured yet.
+
+        The engine's preview asks no provider whose configuration rests on what is still to be made.
+        """
+        provider = self.nodes.get(_provider_urn(request.provider) or "")
+        unconfigured = self.strict and provider is not None and is_unknown(provider.inputs)
+        return bool(request.custom) and not unconfigured
 
     def _identity(self, request: Any, urn: str, inputs: Object) -> Identity:
         if self.strict or not request.custom:

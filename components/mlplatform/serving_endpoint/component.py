@@ -125,7 +125,7 @@ def _rollouts_in_lambda(
 ) -> None:
     objects, place = Objects.of(component, name), Place.of(component)
     wanted = rollout_objects.namespace_name(name, args, given)
-    namespace = objects.namespace("namespace", name=wanted).metadata.name
+    namespace = objects.namespace_name("namespace", name=wanted)
     rollouts = rollout_objects.Rollouts(name, args, given, objects, place, namespace)
     arn = place.arn("lambda", f"function:{made.function_name}")
     rollout_objects.of_function(rollouts, Function(made.function_name, arn, made.key_arn))

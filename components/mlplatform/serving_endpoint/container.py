@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 
 from mlplatform.args import In
 from mlplatform.facts.rollout import CANARY, STABLE
+from mlplatform.objects import known
 from mlplatform.serving_endpoint import pods
 from mlplatform.serving_endpoint.args import ServingContainer, ServingScaling
 from mlplatform.serving_endpoint.pods import Serving
@@ -27,10 +28,11 @@ def create(serving: Serving, args: ServingContainer) -> None:
     stable = _deployment(serving, args, STABLE, replicas=scaling.min_replicas if scaling.fixed else None)
     if endpoint.canary or endpoint.rollout:
         _deployment(serving, args, CANARY, replicas=endpoint.canary.replicas if endpoint.canary else 0)
+    scaled = known(stable, deployment(serving.name, STABLE))
     if scaling.trigger:
-        _by_trigger(serving, scaling, stable)
+        _by_trigger(serving, scaling, scaled)
     elif not scaling.fixed:
-        _by_cpu(serving, scaling, stable)
+        _by_cpu(serving, scaling, scaled)
 
 
 def deployment(name: str, track: str) -> str:
@@ -91,7 +93,7 @@ def _image(serving: Serving, args: ServingContainer, track: str) -> In[str]:
     return args.image if own is None else own
 
 
-def _by_cpu(serving: Serving, scaling: ServingScaling, stable: k8s.apps.v1.Deployment) -> None:
+def _by_cpu(serving: Serving, scaling: ServingScaling, stable: pulumi.Output[str]) -> None:
     # The server's own use: that of the request log's sidecar says nothing of its load.
     cpu = {
         "type": "ContainerResource",
@@ -102,7 +104,7 @@ def _by_cpu(serving: Serving, scaling: ServingScaling, stable: k8s.apps.v1.Deplo
         },
     }
     spec: Any = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": stable.metadata.name},
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": stable},
         "minReplicas": scaling.min_replicas,
         "maxReplicas": scaling.max_replicas,
         "metrics": [cpu],
@@ -115,7 +117,7 @@ def _by_cpu(serving: Serving, scaling: ServingScaling, stable: k8s.apps.v1.Deplo
     )
 
 
-def _by_trigger(serving: Serving, scaling: ServingScaling, stable: k8s.apps.v1.Deployment) -> None:
+def _by_trigger(serving: Serving, scaling: ServingScaling, stable: pulumi.Output[str]) -> None:
     trigger = scaling.trigger
     if trigger is None:
         return
@@ -130,7 +132,7 @@ def _by_trigger(serving: Serving, scaling: ServingScaling, stable: k8s.apps.v1.D
         },
     }
     spec = {
-        "scaleTargetRef": {"name": stable.metadata.name},
+        "scaleTargetRef": {"name": stable},
         "minReplicaCount": scaling.min_replicas,
         "maxReplicaCount": scaling.max_replicas,
         "triggers": [prometheus],

@@ -12,7 +12,7 @@ from mlplatform.args import In
 from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.labels import COMPONENT
 from mlplatform.facts.rollout import CANARY, STABLE, TRACK
-from mlplatform.objects import Objects
+from mlplatform.objects import Objects, known
 from mlplatform.place import Place
 from mlplatform.serving_endpoint import container, kserve, network, pods, rollout_objects
 from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
@@ -54,7 +54,7 @@ class Served:
 def create(component: pulumi.ComponentResource, name: str, args: ServingEndpointArgs) -> Served:
     """Makes an endpoint on Kubernetes, as children `<name>-...` of the component, which has registered itself."""
     objects, models, place = Objects.of(component, name), _models(args), Place.of(component)
-    namespace = objects.namespace("namespace", name=args.namespace or name).metadata.name
+    namespace = objects.namespace_name("namespace", name=args.namespace or name)
     role = _role(place, objects, args, models)
     before = [role, _service_account(objects, namespace), *_policies(objects, args, namespace)]
     serving = Serving(name, args, objects, namespace, models, place.region, objects.after(*before))
@@ -147,7 +147,7 @@ def _route(serving: Serving, host: pulumi.Output[str]) -> None:
     rule = {
         "backendRefs": [
             {
-                "name": _service(serving, track).metadata.name,
+                "name": _service(serving, track),
                 "port": HTTP,
                 "weight": weight,
                 # A filter makes a track a cluster of its own in Envoy, with metrics of its own.
@@ -182,7 +182,7 @@ def _rest(percent: int | None) -> int:
     return 100 - int(percent or 0)
 
 
-def _service(serving: Serving, track: str) -> k8s.core.v1.Service:
+def _service(serving: Serving, track: str) -> pulumi.Output[str]:
     port = {
         "name": "http",
         "port": HTTP,
@@ -191,7 +191,8 @@ def _service(serving: Serving, track: str) -> k8s.core.v1.Service:
     }
     spec: Any = {"selector": pods.labels(serving.name, track), "ports": [port]}
     metadata = serving.objects.metadata(track, namespace=serving.namespace, annotations=_SKIP_AWAIT)
-    return k8s.core.v1.Service(f"{serving.name}-{track}", metadata=metadata, spec=spec, opts=serving.objects.inside)
+    name = f"{serving.name}-{track}"
+    return known(k8s.core.v1.Service(name, metadata=metadata, spec=spec, opts=serving.objects.inside), name)
 
 
 def _budget(serving: Serving) -> None:

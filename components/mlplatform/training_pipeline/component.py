@@ -14,7 +14,7 @@ from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
 from mlplatform.keys import encryption_key
-from mlplatform.objects import Objects
+from mlplatform.objects import Objects, known
 from mlplatform.training_pipeline import access, distributed, submission, workflow
 from mlplatform.training_pipeline.alerts import alerts
 from mlplatform.training_pipeline.args import PipelineSchedule, TrainingPipelineArgs
@@ -68,8 +68,8 @@ class TrainingPipeline(pulumi.ComponentResource):
         _alerts(build, objects)
 
         self.namespace = pulumi.Output.from_input(args.team)
-        self.workflow_template_name = template.metadata["name"]
-        self.cron_workflow_name = _or_none(cron.metadata["name"] if cron else None)
+        self.workflow_template_name = known(template, name)
+        self.cron_workflow_name = _or_none(known(cron, name) if cron else None)
         self.bucket_name = _or_none(bucket.bucket_name if bucket else None)
         self.bucket_arn = _or_none(bucket.bucket_arn if bucket else None)
         self.key_arn = _or_none(key_arn)

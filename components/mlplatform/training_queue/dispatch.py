@@ -55,7 +55,7 @@ class Home:
 def home(build: _Build, objects: Objects, intake: Intake) -> Home:
     """Their namespace, which Kueue does not manage: dispatchers would wait in the queue that they fill."""
     name = build.args.dispatcher.namespace or DISPATCH_NAMESPACE
-    namespace = objects.namespace("dispatcher-namespace", name=name).metadata.name
+    namespace = objects.namespace_name("dispatcher-namespace", name=name)
     ready = [
         objects.network_policy("dispatcher-ingress", default_deny(), namespace=namespace),
         objects.network_policy("dispatcher-egress", reach.of_dispatchers(build.args), namespace=namespace),

@@ -53,8 +53,7 @@ def create(
 ) -> Team:
     """The namespace `name`, closed but for what its jobs need, with a queue of its own."""
     given = build.args.teams[name]
-    made = objects.namespace(f"namespace-{name}", name=name, labels={QUEUE: QUEUE_MANAGED})
-    namespace = made.metadata.name
+    namespace = objects.namespace_name(f"namespace-{name}", name=name, labels={QUEUE: QUEUE_MANAGED})
     _ceilings(build, objects, name, namespace)
     queue = kueue.local_queue(build, objects, name, namespace, kueue.cluster_queue(build, objects, name, common))
     closed = [

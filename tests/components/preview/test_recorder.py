@@ -347,3 +347,16 @@ def test_a_resource_given_as_an_input_is_looked_up_among_those_registered() -> N
     urn = graph.one("aws:sns/topic:Topic")["urn"]
     assert graph.inputs("tests:index:Holder") == {"topic": {"urn": urn}}
     assert graph.inputs("aws:sns/topicSubscription:TopicSubscription")["topic"] == {"urn": urn}
+
+
+@pytest.mark.parametrize(("strict", "name"), [(False, "x"), (True, "unknown")])
+def test_a_strict_recording_asks_no_provider_that_is_not_configured_yet(*, strict: bool, name: str) -> None:
+    """The engine's preview does not, either, so the output of a fixed name is unknown to it."""
+
+    def program() -> None:
+        cluster = aws.eks.Cluster("c", role_arn="r", vpc_config={"subnet_ids": ["s"]})
+        provider = kubernetes.Provider("k", kubeconfig=cluster.endpoint)
+        made = kubernetes.core.v1.Namespace("n", metadata={"name": "x"}, opts=pulumi.ResourceOptions(provider=provider))
+        pulumi.export("name", made.metadata.name)
+
+    assert record(program, strict=strict).outputs == {"name": recorder.UNKNOWN if name == "unknown" else name}
