@@ -62,11 +62,15 @@ def steps() -> Iterator[dict[str, Any]]:
         yield from job.get("steps", [])
 
 
+LIMITED = re.compile(r"timeout --signal=INT (\d+)m ")
+"""What a deployment's command begins with."""
+
+
 def commands() -> list[str]:
-    """Every command line of the workflows and of GitLab's pipeline, but the one that stores its token."""
+    """Every command line of the workflows and of GitLab's pipeline, but those that print or store something."""
     runs = [step["run"] for step in steps() if "run" in step]
-    lines = [line for script in SCRIPTS.values() for line in script if not line.startswith("printf ")]
-    return sorted({*runs, *lines})
+    lines = [line for script in SCRIPTS.values() for line in script]
+    return sorted({LIMITED.sub("", line) for line in (*runs, *lines) if not line.startswith(("echo ", "printf "))})
 
 
 def schema(name: str) -> Any:
@@ -276,6 +280,34 @@ def test_commands_without_credentials_run_from_a_fresh_clone_of_the_artefact(tmp
 
 def test_every_command_is_of_make_of_mlplatform_or_of_pulumi() -> None:
     assert {shlex.split(line)[0] for line in commands()} == {"make", ".venv/bin/mlplatform", "pulumi"}
+
+
+DEPLOYMENTS = {
+    "github": (
+        JOBS["environment", "deploy"]["timeout-minutes"],
+        [step.get("run") for step in JOBS["environment", "deploy"]["steps"]],
+    ),
+    "gitlab": (
+        int(PIPELINE[".deploy"]["timeout"].split()[0]),
+        [*PIPELINE[".deploy"]["script"], *PIPELINE[".deploy"]["after_script"]],
+    ),
+}
+"""Minutes that a deployment's job may take, and its command lines."""
+
+
+@pytest.mark.parametrize("job", DEPLOYMENTS)
+def test_a_deployment_is_interrupted_before_its_job_is_killed(job: str) -> None:
+    """The engine writes down what it has begun when it gets SIGINT, and cannot when it is killed."""
+    minutes, lines = DEPLOYMENTS[job]
+    (limit,) = (found[1] for line in lines if (found := re.match(rf"{LIMITED.pattern}pulumi up ", line or "")))
+    assert minutes - int(limit) == 10
+
+
+@pytest.mark.parametrize("job", DEPLOYMENTS)
+def test_a_deployment_that_did_not_complete_names_its_page(job: str) -> None:
+    (line,) = (line for line in DEPLOYMENTS[job][1] if line and "did not complete" in line)
+    (page,) = re.findall(r"docs/\w+\.md", line)
+    assert (ROOT / page).exists()
 
 
 def test_make_targets_exist() -> None:
