@@ -1,0 +1,73 @@
+"""Every environment through the real engine: made, left alone, changed, refreshed and destroyed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from deployment import Deployment, needs_cli
+from environments import ENVIRONMENTS, changed, composed
+
+from mlplatform.preview.comparison import compare
+from mlplatform.preview.diff import Action
+from mlplatform.preview.graph import Graph
+
+pytestmark = needs_cli
+
+MORE_GPUS: Mapping[str, Mapping[str, Any]] = {
+    "dev": {"pools.training.spot.limit_gpus": 6},
+    "staging": {"pools.training.spot.limit_gpus": 8},
+    "prod": {"pools.inference.on_demand.limit_gpus": 14},
+}
+"""Two GPUs more than each environment has."""
+IN_ENGINE = {
+    Action.CREATE: "create",
+    Action.DELETE: "delete",
+    Action.MAY_REPLACE: "replace",
+    Action.REPLACE: "replace",
+    Action.UPDATE: "update",
+}
+"""What the engine does where the offline difference names an action; it may replace what may be replaced."""
+
+
+def foreseen(stack: str, edits: Mapping[str, Any]) -> dict[str, str]:
+    """What the offline difference says that a change of a stack file does, by URN."""
+    before, after = (Graph.of(composed(stack, change).raw) for change in ({}, edits))
+    return {step.urn: IN_ENGINE[step.action] for step in compare(before, after).steps}
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_life_of_an_environment(
+    stack: str, deploy: Callable[[str], Deployment], capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = len(composed(stack).raw["resources"])
+    deployment = deploy(stack)
+    lines = []
+
+    def run(step: str, operation: Callable[[], Any]) -> Any:
+        done = operation()
+        lines.append(f"{stack:8} {step:22} {done.seconds:4.0f} s  {done.count()}")
+        return done
+
+    made = run("up", deployment.up)
+    assert (made.error, made.count()) == ("", {"create": resources})
+    again = run("up again", deployment.up)
+    assert (again.error, again.changes) == ("", {})
+
+    edits = MORE_GPUS[stack]
+    deployment.write({f"mlplatform:{key}": value for key, value in changed(stack, edits).items()})
+    updated = run("up with two GPUs more", deployment.up)
+    assert (updated.error, updated.changes) == ("", foreseen(stack, edits))
+    refreshed = run("refresh", deployment.refresh)
+    assert (refreshed.error, refreshed.count()) == ("", {"refresh": resources})
+    settled = run("preview", deployment.preview)
+    assert (settled.error, settled.changes) == ("", {})
+
+    destroyed = run("destroy", deployment.destroy)
+    if deployment.config["mlplatform:production"] is True:
+        assert "protected" in destroyed.error
+        assert len(deployment.state()["resources"]) == resources
+    else:
+        assert (destroyed.error, destroyed.count()) == ("", {"delete": resources})
+        assert deployment.services.all() == []
+    with capsys.disabled():
+        print("", *lines, sep="\n")
