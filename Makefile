@@ -8,7 +8,7 @@ KFP := .kfp
 LOOP := .loop
 ROOTS := components stacks policies
 
-.PHONY: preview test check loop loop-test kfp benchmark format lock clean help
+.PHONY: preview test check engine-test loop loop-test kfp benchmark format lock clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ check: $(READY)  ## Lint, format, types and layers
 	@$(BIN)/ruff format --check .
 	@for root in $(ROOTS); do $(BIN)/mypy $$root || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
+
+engine-test: $(READY)  ## Deploy, change, interrupt and destroy every environment in the real engine: needs the Pulumi CLI, half an hour
+	@$(BIN)/python -m pytest tests/engine --environments --capture=no --numprocesses 0
 
 loop: $(LOOP)/.ready  ## The whole life of a model on this machine, without a cloud
 	@$(LOOP)/bin/python -m loop

@@ -36,6 +36,7 @@ PERMISSIONS: dict[tuple[str, str], dict[str, str]] = {
     ("drift", "drift"): {**READS, **FEDERATED},
     ("environment", "deploy"): FEDERATED,
     ("environment", "preview"): FEDERATED,
+    ("nightly", "engine"): READS,
     ("preview", "preview"): {**READS, **FEDERATED},
 }
 """All that any job may do."""
@@ -136,7 +137,7 @@ def test_credentials_are_for_the_repository_itself() -> None:
 
 def test_no_checkout_leaves_its_token_behind() -> None:
     checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
-    assert len(checkouts) == 5
+    assert len(checkouts) == 6
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
@@ -189,7 +190,7 @@ def test_updates_of_an_environment_never_overlap() -> None:
     assert deploy["concurrency"] == {"group": "deploy-${{ inputs.stack }}", "cancel-in-progress": False}
     for stack in STACKS:
         assert PIPELINE[f"deploy-{stack}"]["resource_group"] == stack
-    for name in ("checks", "comment", "drift", "preview"):
+    for name in ("checks", "comment", "drift", "nightly", "preview"):
         assert LOADED[name]["concurrency"]["group"]
 
 
@@ -311,9 +312,9 @@ def test_a_deployment_that_did_not_complete_names_its_page(job: str) -> None:
 
 
 def test_make_targets_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     used = {shlex.split(line)[1] for line in commands() if line.startswith("make ")}
-    assert used == {"check", "help", "preview", "test"}
+    assert used == {"check", "engine-test", "help", "preview", "test"}
     assert used <= targets
 
 

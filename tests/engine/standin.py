@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import keyword
 import os
 import sys
 import threading
@@ -93,8 +94,9 @@ class World:
 def hints_of(token: str) -> Mapping[str, Any]:
     """Output types of an AWS resource by Pulumi name, as its SDK class annotates them."""
     _, path, kind = token.split(":")
+    module = path.partition("/")[0]
     with IMPORTING:
-        cls = getattr(importlib.import_module(f"pulumi_aws.{path.partition('/')[0]}"), kind)
+        cls = getattr(importlib.import_module(f"pulumi_aws.{module}{'_' * keyword.iskeyword(module)}"), kind)
     return {key: typing.get_args(hint)[0] for key, hint in _types._raw_return_hints(cls).items()}
 
 
