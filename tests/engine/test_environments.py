@@ -8,7 +8,7 @@ from deployment import Deployment, needs_cli
 from environments import ENVIRONMENTS, changed, composed
 
 from mlplatform.preview.comparison import compare
-from mlplatform.preview.diff import Action
+from mlplatform.preview.diff import Action, Diff
 from mlplatform.preview.graph import Graph
 
 pytestmark = needs_cli
@@ -29,10 +29,15 @@ IN_ENGINE = {
 """What the engine does where the offline difference names an action; it may replace what may be replaced."""
 
 
-def foreseen(stack: str, edits: Mapping[str, Any]) -> dict[str, str]:
-    """What the offline difference says that a change of a stack file does, by URN."""
+def foreseen(stack: str, edits: Mapping[str, Any]) -> Diff:
+    """What the offline difference says that a change of a stack file does."""
     before, after = (Graph.of(composed(stack, change).raw) for change in ({}, edits))
-    return {step.urn: IN_ENGINE[step.action] for step in compare(before, after).steps}
+    return compare(before, after)
+
+
+def operations(diff: Diff) -> dict[str, str]:
+    """The engine's operation on each resource that a difference names, by URN."""
+    return {step.urn: IN_ENGINE[step.action] for step in diff.steps}
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
@@ -56,7 +61,7 @@ def test_life_of_an_environment(
     edits = MORE_GPUS[stack]
     deployment.write({f"mlplatform:{key}": value for key, value in changed(stack, edits).items()})
     updated = run("up with two GPUs more", deployment.up)
-    assert (updated.error, updated.changes) == ("", foreseen(stack, edits))
+    assert (updated.error, updated.changes) == ("", operations(foreseen(stack, edits)))
     refreshed = run("refresh", deployment.refresh)
     assert (refreshed.error, refreshed.count()) == ("", {"refresh": resources})
     settled = run("preview", deployment.preview)

@@ -38,13 +38,14 @@ def headline(diff: Diff) -> str:
 
 def danger(step: Step) -> str:
     """Why a step is dangerous."""
+    with_it, losing = (f", {word} {step.loses}" if step.loses else "" for word in ("with", "losing"))
     words = {
-        Action.DELETE: f"is deleted, with {step.loses}",
-        Action.REPLACE: f"is replaced, losing {step.loses}",
-        Action.MAY_REPLACE: f"may be replaced, losing {step.loses}",
+        Action.DELETE: f"is deleted{with_it}",
+        Action.REPLACE: f"is replaced{losing}",
+        Action.MAY_REPLACE: f"may be replaced{losing}",
     }.get(step.action, "is no longer protected")
     parts = [f"{words}, for {', '.join(step.forced_by)}" if step.forced_by else words]
-    if step.loss and step.protected:
+    if step.refused:
         parts.append("it was protected, and the engine refuses as long as it is")
     if step.loss and step.retained:
         parts.append("it was retained, and stays without being managed")

@@ -118,7 +118,7 @@ class _Comparison:
         if resource.kind == "component":
             return Effect.UPDATE
         settings = resource if resource.kind == "provider" else self.after.by_urn.get(resource.provider or "")
-        return effect(resource.type, path, settings.inputs if settings else None)
+        return effect(resource.type, _of_property(resource.inputs, path), settings.inputs if settings else None)
 
     def _region(self, old: Resource, new: Resource) -> Iterator[Change]:
         was, now = _region(self.before, old), _region(self.after, new)
@@ -239,6 +239,19 @@ class Cascade:
 def _order(path: Path) -> tuple[tuple[int, str, int], ...]:
     """A path as a key to sort by: numbers by value, after texts."""
     return tuple((1, "", step) if isinstance(step, int) else (0, step, 0) for step in path)
+
+
+def _of_property(inputs: Json, path: Path) -> Path:
+    """The path without its steps inside a text: to a provider, a document is one value."""
+    value = inputs
+    for at, step in enumerate(path):
+        if isinstance(value, str):
+            return path[:at]
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return path
+    return path
 
 
 def _holding(value: Json, texts: frozenset[str], path: Path) -> Iterator[Path]:

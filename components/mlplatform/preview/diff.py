@@ -98,9 +98,15 @@ class Step:
         return self.loses is not None and self.action in (Action.DELETE, Action.REPLACE)
 
     @property
+    def refused(self) -> bool:
+        """Whether the engine refuses it: it deletes and replaces nothing that is protected."""
+        return self.protected and self.action in (Action.DELETE, Action.REPLACE)
+
+    @property
     def dangerous(self) -> bool:
-        """Whether a reviewer must see it first: a loss, a possible one, or protection taken away."""
-        return self.loses is not None and (self.loss or self.action is Action.MAY_REPLACE or self.unprotected)
+        """Whether a reviewer must see it first: what is refused, a loss, a possible one, or protection taken away."""
+        at_risk = self.loss or self.action is Action.MAY_REPLACE or self.unprotected
+        return self.refused or (self.loses is not None and at_risk)
 
     @property
     def unprotected(self) -> bool:

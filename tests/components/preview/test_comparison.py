@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pytest
 from graphs import BUCKET, GROUP, QUEUE, TABLE, graph, made, urn
 
+from mlplatform.preview.changes import danger
 from mlplatform.preview.comparison import compare
 from mlplatform.preview.diff import Action
 from mlplatform.preview.errors import BadInput
@@ -511,3 +512,21 @@ def test_the_difference_as_json():
         ],
         "outputs": [{"path": "url", "effect": "update", "before": "a", "after": "b"}],
     }
+
+
+def test_what_changes_inside_a_document_changes_the_property_that_holds_it():
+    role = "aws:iam/role:Role"
+    before, after = (
+        graph(made("role", role, inputs={"assumeRolePolicy": json.dumps({"Statement": [{"Action": action}]})}))
+        for action in ("sts:AssumeRole", "sts:TagSession")
+    )
+    step = only(compare(before, after))
+    assert step.action is Action.UPDATE
+    assert [change.name for change in step.changes] == ["assumeRolePolicy.Statement[0].Action"]
+
+
+def test_what_is_protected_is_dangerous_even_where_it_holds_nothing():
+    alias = made("alias", "aws:kms/alias:Alias", options={"protect": True})
+    diff = compare(graph(alias), graph())
+    assert [(step.name, step.refused, step.loss) for step in diff.dangers] == [("alias", True, False)]
+    assert danger(diff.dangers[0]) == "is deleted; it was protected, and the engine refuses as long as it is"
