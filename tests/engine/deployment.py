@@ -83,6 +83,11 @@ class Deployment:
         return self.folder / "world"
 
     @property
+    def answers(self) -> Path:
+        """File of what the engine answered for each resource in the last run of the program, a line each."""
+        return self.folder / "answers"
+
+    @property
     def variables(self) -> dict[str, str]:
         """Environment of the CLI."""
         return {
@@ -159,9 +164,16 @@ class Deployment:
 
     def start(self, operation: str, *flags: str, **variables: str) -> subprocess.Popen[str]:
         """Starts an operation of the program, and does not wait for its end."""
-        request = {"work": str(self.work), "stack": self.stack, "operation": operation, "flags": list(flags)}
+        request = {
+            "work": str(self.work),
+            "stack": self.stack,
+            "operation": operation,
+            "events": str(self._events(operation)),
+            "answers": str(self.answers),
+            "flags": list(flags),
+        }
         return subprocess.Popen(
-            [sys.executable, str(HERE / "program.py"), json.dumps({**request, "events": str(self._events(operation))})],
+            [sys.executable, str(HERE / "program.py"), json.dumps(request)],
             env={**self.variables, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
