@@ -44,6 +44,7 @@ REGISTRY: Final[Rule[str]] = matching(
     r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*",
     "a registry, with a prefix where it has one, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/mirror",
 )
+DIGEST: Final[Rule[str]] = matching(r"sha256:[0-9a-f]{64}", "a digest: sha256: and 64 hexadecimal digits")
 QUANTITY: Final[Rule[str]] = matching(
     r"\d+(\.\d+)?(m|k|[KMGTP]i|[MGTP])?", "a quantity of Kubernetes, such as 500m, 2 or 16Gi"
 )

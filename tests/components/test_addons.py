@@ -25,7 +25,7 @@ from recorded import ROOT, Recorded, absent, exactly, matching, record
 from schemas import problems
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
-MANIFEST = "kubernetes:yaml/v2:ConfigFile"
+RENDERED = "kubernetes:helm.sh/v4:Chart"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 STORAGE = "kubernetes:storage.k8s.io/v1:StorageClass"
@@ -49,6 +49,7 @@ SMALLEST: dict[str, Any] = {
     "gpu": {"software": "none"},
 }
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/mirror"
+DIGEST = f"sha256:{64 * 'a'}"
 OPERATOR = with_values(BASE, {"gpu.software": "operator"})
 ROWS: dict[str, tuple[str, ...]] = {
     "prometheus-operator-crds": ("prometheus-operator-crds",),
@@ -57,7 +58,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "metrics-server": (),
     "cert-manager": ("cert-manager",),
     "load-balancer-controller": ("aws-load-balancer-controller",),
-    "gateway": ("gateway-api-crds", "envoy-gateway-crds", "gateway-helm"),
+    "gateway": ("gateway-crds-helm", "gateway-helm"),
     "external-secrets": ("external-secrets",),
     "kueue": ("kueue",),
     "kserve": ("kserve-crd", "kserve-resources", "kserve-runtime-configs"),
@@ -77,11 +78,17 @@ def outputs(graph: Recorded) -> dict[str, Any]:
 
 
 def values(graph: Recorded, row: str) -> dict[str, Any]:
-    return dict(graph.inputs(RELEASE, f"x-{row}")["values"])
+    (chart,) = (node for node in installed(graph) if node["name"] == f"x-{row}")
+    return dict(chart["inputs"]["values"])
+
+
+def installed(graph: Recorded) -> list[dict[str, Any]]:
+    """Every chart of a graph, released or rendered."""
+    return [*graph.all(RELEASE), *graph.all(RENDERED)]
 
 
 def charts(graph: Recorded) -> set[str]:
-    names = [node["name"] for node in (*graph.all(RELEASE), *graph.all(MANIFEST))]
+    names = [node["name"] for node in installed(graph)]
     assert len(names) == len(set(names))
     return {name.removeprefix("x-") for name in names}
 
@@ -130,16 +137,17 @@ def test_everything_of_the_matrix_is_installed_but_what_is_owned_otherwise(full:
 
 def test_versions_are_those_of_the_matrix(full: Recorded) -> None:
     for node in full.all(RELEASE):
-        row = MATRIX[node["name"].removeprefix("x-")]
-        repository = absent if row.repository.startswith("oci://") else exactly({"repo": row.repository})
+        name = node["name"].removeprefix("x-")
+        row = MATRIX[name]
+        remote = row.repository.startswith("oci://")
         full.has(
             RELEASE,
             {
-                "name": node["name"].removeprefix("x-"),
-                "chart": row.location,
+                "name": name,
+                "chart": f"{row.repository}/{name}" if remote else name,
                 "version": row.version,
                 "namespace": row.namespace,
-                "repositoryOpts": repository,
+                "repositoryOpts": absent if remote else exactly({"repo": row.repository}),
                 "atomic": True,
                 "timeout": 1200,
             },
@@ -150,11 +158,39 @@ def test_versions_are_those_of_the_matrix(full: Recorded) -> None:
     assert outputs(full)["installed"] == {**charts_installed, **eks}
 
 
-def test_manifests_are_those_of_the_releases(full: Recorded) -> None:
-    github = "https://github.com"
-    assert {node["name"]: node["inputs"]["file"] for node in full.all(MANIFEST)} == {
-        "x-gateway-api-crds": f"{github}/kubernetes-sigs/gateway-api/releases/download/v1.5.1/standard-install.yaml",
-        "x-envoy-gateway-crds": f"{github}/envoyproxy/gateway/releases/download/v1.8.1/envoy-gateway-crds.yaml",
+def test_crds_of_the_gateway_come_from_their_chart_and_from_nowhere_else(full: Recorded) -> None:
+    assert full.inputs(RENDERED) == {
+        "chart": "oci://docker.io/envoyproxy/gateway-crds-helm",
+        "version": "v1.8.1",
+        "values": {"crds": {"gatewayAPI": {"enabled": True, "channel": "standard"}, "envoyGateway": {"enabled": True}}},
+    }
+    assert full.inputs(RELEASE, "x-gateway-helm")["skipCrds"] is True
+    assert values(full, "gateway-helm")["crds"] == {"gatewayAPI": {"safeUpgradePolicy": {"enabled": False}}}
+
+
+# --- where charts come from
+
+
+@covers("addons.charts", field="AddonsArgs.chart_registry", ends_in="kubernetes:helm.sh/v3:Release.chart")
+@pytest.mark.parametrize("software", ["device-plugin", "operator"])
+def test_every_chart_comes_from_the_registry_by_its_name(software: str) -> None:
+    graph = graph_of(with_values(BASE, {"chart_registry": REGISTRY, "gpu.software": software}))
+    for node in installed(graph):
+        name = node["name"].removeprefix("x-")
+        assert node["inputs"]["chart"] == f"oci://{REGISTRY}/{name}"
+        assert node["inputs"]["version"] == MATRIX[name].version
+        assert "repositoryOpts" not in node["inputs"]
+
+
+@covers("addons.chart-digests", field="AddonsArgs.chart_digests", ends_in="kubernetes:helm.sh/v3:Release.chart")
+@pytest.mark.parametrize("registry", [None, REGISTRY], ids=["publisher", "registry"])
+def test_a_digest_is_part_of_the_address_of_its_chart(registry: str | None) -> None:
+    pinned = {"karpenter": DIGEST, "gateway-crds-helm": DIGEST}
+    graph = graph_of({**BASE, "chart_registry": registry, "chart_digests": pinned})
+    found = {node["name"]: node["inputs"]["chart"] for node in installed(graph) if "@" in node["inputs"]["chart"]}
+    folders = ("public.ecr.aws/karpenter", "docker.io/envoyproxy") if registry is None else (registry, registry)
+    assert found == {
+        f"x-{name}": f"oci://{folder}/{name}@{DIGEST}" for name, folder in zip(pinned, folders, strict=True)
     }
 
 
@@ -243,8 +279,8 @@ def test_namespaces_are_restricted_but_where_a_reason_says_not(full: Recorded) -
         ("kserve-resources", "kserve-runtime-configs"),
         ("cert-manager", "kserve-resources"),
         ("gateway", "kserve-resources"),
-        ("gateway-api-crds", "gateway-helm"),
-        ("envoy-gateway-crds", "gateway-helm"),
+        ("gateway-crds-helm", "gateway-helm"),
+        ("gateway-crds-helm", "envoy-proxy"),
         ("gateway-helm", "gateway-class"),
         ("envoy-proxy", "gateway-class"),
         ("gateway-class", "gateway"),
@@ -270,9 +306,7 @@ def test_crds_of_another_row_are_not_installed_twice(full: Recorded) -> None:
 def test_controllers_wait_for_karpenter_and_karpenter_for_none_of_them(full: Recorded) -> None:
     waiting = {node["name"] for node in full.all(RELEASE) if "x-karpenter" in needs(full, node["name"])}
     crds = {"x-prometheus-operator-crds", "x-karpenter-crd", "x-kserve-crd"}
-    assert waiting == {f"x-{name}" for name in charts(full)} - crds - {
-        *("x-karpenter", "x-gateway-api-crds", "x-envoy-gateway-crds"),
-    }
+    assert waiting == {f"x-{name}" for name in charts(full)} - crds - {"x-karpenter", "x-gateway-crds-helm"}
     assert needs(full, "x-karpenter") == {
         *("x-karpenter-crd", "x-prometheus-operator-crds", "x-namespace-monitoring"),
     }
@@ -484,7 +518,7 @@ def test_every_image_comes_from_the_mirror(software: str) -> None:
 
 def test_no_registry_is_named_in_values_beside_the_mirror(mirrored: Recorded) -> None:
     hosts = {i.reference.partition("/")[0] for row in MATRIX.values() for i in row.images}
-    for row in charts(mirrored) - {"gateway-api-crds", "envoy-gateway-crds"}:
+    for row in charts(mirrored):
         texts = [value for _, value in walked(values(mirrored, row)) if isinstance(value, str)]
         assert not [text for text in texts if text.partition("/")[0] in hosts], row
 
@@ -795,6 +829,21 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
             "AddonsArgs.image_registry: got 'https://mirror.example.com'; allowed is a registry, with a prefix "
             "where it has "
             "one, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/mirror"
+        ),
+    ),
+    "digest of no chart": (
+        {"chart_digests": {"karpentr": DIGEST}},
+        (f"AddonsArgs.chart_digests: got 'karpentr'; allowed are {', '.join(MATRIX)}; did you mean 'karpenter'?"),
+    ),
+    "half a digest": (
+        {"chart_digests": {"karpenter": "sha256:0a1b"}},
+        "AddonsArgs.chart_digests: got 'sha256:0a1b'; allowed is a digest: sha256: and 64 hexadecimal digits",
+    ),
+    "digest that nobody checks": (
+        {"chart_digests": {"karpenter": DIGEST, "keda": DIGEST}},
+        (
+            "AddonsArgs: chart_digests: got keda without chart_registry; must be charts in a registry, because Helm "
+            "checks no other digests. Set chart_registry, or remove these digests."
         ),
     ),
     "prefix with a star": (

@@ -35,22 +35,17 @@ REFERENCE = r"[a-z0-9.-]+\.[a-z]+(:\d+)?(/[a-z0-9._-]+)+:[A-Za-z0-9._-]+(@sha256
 @pytest.mark.parametrize("name", MATRIX)
 def test_row_is_complete(name: str) -> None:
     row = MATRIX[name]
-    manifest = row.crds is CrdSource.MANIFEST
     assert re.fullmatch(r"v?\d+\.\d+\.\d+", row.version)
     assert row.repository.startswith(("https://", "oci://"))
-    assert (row.namespace == "") == manifest
-    assert row.namespace in {*NAMESPACES, "monitoring", ""}
+    assert row.namespace in {*NAMESPACES, "monitoring", *([""] if name == "gateway-crds-helm" else [])}
     assert row.kubernetes or "kubernetes" in row.unverified
-    if not manifest and row.crds is not CrdSource.OWN_CHART:
+    if row.crds is not CrdSource.OWN_CHART:
         assert row.images
-    if manifest:
-        assert row.version in row.repository
-        assert row.location == f"{row.repository}/{row.chart}"
 
 
 def test_columns() -> None:
     assert {field.name for field in fields(Row)} == {
-        *("chart", "version", "repository", "namespace", "crds", "images", "kubernetes", "unverified"),
+        *("version", "repository", "namespace", "crds", "images", "kubernetes", "unverified"),
     }
 
 
@@ -107,19 +102,14 @@ def test_mirror_keeps_the_path(part: ImagePart, wanted: str) -> None:
     assert image.mirrored() == wanted
 
 
-@covers("addons.owners", field="AddonsArgs.gpu.software", ends_in="kubernetes:helm.sh/v3:Release.chart")
-def test_no_chart_is_in_two_rows() -> None:
-    assert max(Counter((row.repository, row.chart) for row in MATRIX.values()).values()) == 1
-
-
 def test_crds_of_another_row_are_in_one_that_has_them() -> None:
     owners = {
         "karpenter": ("karpenter-crd",),
-        "gateway-helm": ("gateway-api-crds", "envoy-gateway-crds"),
+        "gateway-helm": ("gateway-crds-helm",),
         "kserve-resources": ("kserve-crd",),
         "kserve-runtime-configs": ("kserve-crd",),
     }
     assert {name for name, row in MATRIX.items() if row.crds is CrdSource.OTHER_ROW} == set(owners)
     for rows in owners.values():
         for row in rows:
-            assert MATRIX[row].crds in {CrdSource.OWN_CHART, CrdSource.MANIFEST}
+            assert MATRIX[row].crds is CrdSource.OWN_CHART

@@ -12,7 +12,7 @@ from examples.addons import BASE
 from test_fields import with_values
 
 from mlplatform.addons import Addons, AddonsArgs
-from mlplatform.addons.matrix import MATRIX, CrdSource
+from mlplatform.addons.matrix import MATRIX
 from promises import covers
 from recorded import record
 
@@ -30,7 +30,8 @@ FULLEST: dict[str, dict[str, Any]] = {
 WITHOUT_DEFAULTS = {
     "aws-efa-k8s-device-plugin": "aws/eks-charts, stable/aws-efa-k8s-device-plugin/values.yaml",
     "cert-manager": "cert-manager/cert-manager, deploy/charts/cert-manager/values.yaml",
-    "gateway-helm": "envoyproxy/gateway, charts/gateway-helm/README.md",
+    "gateway-crds-helm": "envoyproxy/gateway v1.8.1, charts/gateway-crds-helm/values.yaml",
+    "gateway-helm": "envoyproxy/gateway v1.8.1, charts/gateway-helm/values.tmpl.yaml and charts/crds/values.yaml",
     "kserve-runtime-configs": "kserve/kserve, charts/kserve-runtime-configs/values.yaml",
     "kubeflow-trainer": "kubeflow/trainer, charts/kubeflow-trainer/README.md",
 }
@@ -63,8 +64,7 @@ def strange(given: Any, default: Any, path: str = "") -> Iterator[str]:
             yield at
 
 
-CHARTS = sorted(name for name, row in MATRIX.items() if row.crds is not CrdSource.MANIFEST)
-KNOWN = [name for name in CHARTS if name not in WITHOUT_DEFAULTS]
+KNOWN = [name for name in sorted(MATRIX) if name not in WITHOUT_DEFAULTS]
 
 
 @covers("addons.values", field="AddonsArgs.without", ends_in="kubernetes:helm.sh/v3:Release.values")

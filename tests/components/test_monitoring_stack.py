@@ -248,6 +248,21 @@ def test_every_image_comes_from_the_registry_given(smallest: Recorded) -> None:
     assert "global" not in values(smallest)
 
 
+@covers(
+    "monitoring.registry",
+    field="MonitoringStackArgs.chart_registry, MonitoringStackArgs.chart_digest",
+    ends_in="kubernetes:helm.sh/v3:Release.chart",
+)
+def test_the_chart_comes_from_the_registry_given(smallest: Recorded) -> None:
+    registry, digest = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts", f"sha256:{64 * 'a'}"
+    wired = graph_of({**SMALLEST, "chart_registry": registry}).inputs(RELEASE)
+    assert (wired["chart"], "repositoryOpts" in wired) == (f"oci://{registry}/kube-prometheus-stack", False)
+    pinned = graph_of({**SMALLEST, "chart_registry": registry, "chart_digest": digest}).inputs(RELEASE)
+    assert pinned["chart"] == f"oci://{registry}/kube-prometheus-stack@{digest}"
+    assert smallest.inputs(RELEASE)["chart"] == "kube-prometheus-stack"
+    assert smallest.inputs(RELEASE)["repositoryOpts"]["repo"].startswith("https://")
+
+
 def test_several_servers_are_on_different_nodes_and_have_a_budget(smallest: Recorded) -> None:
     single, several = (
         values(graph)
@@ -775,6 +790,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
             ".image_registry: got 'https://mirror.example.com/'; allowed is a registry, with a prefix where it has "
             "one, such "
             "as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/mirror"
+        ),
+    ),
+    (
+        {"chart_digest": f"sha256:{64 * 'a'}"},
+        (
+            f": chart_digest: got 'sha256:{64 * 'a'}' without chart_registry; must be of a chart in a registry, "
+            "because Helm checks no other digests. Set chart_registry, or remove chart_digest."
         ),
     ),
     (

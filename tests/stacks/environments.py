@@ -3,7 +3,7 @@
 import copy
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlplatform.preview.project import load_project, load_stack
@@ -34,6 +34,19 @@ def changed(stack: str, edits: Mapping[str, Any]) -> dict[str, Any]:
         else:
             at[last] = value
     return config
+
+
+def golden(stack: str) -> Recorded:
+    """The reviewed graph of an environment."""
+    return Recorded(json.loads((ROOT / "tests" / "golden" / f"{stack}.json").read_text()))
+
+
+def texts(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a tree, and the dotted path to it."""
+    if isinstance(tree, str):
+        yield path, tree
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield from texts(value, f"{path}.{key}" if path else str(key))
 
 
 def composed(stack: str, edits: Mapping[str, Any] | None = None, *, strict: bool = False) -> Recorded:

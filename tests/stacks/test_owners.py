@@ -1,18 +1,17 @@
 """No two owners: each controller, exporter and set of CRDs is installed once in each environment."""
 
 import copy
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from environments import ENVIRONMENTS
+from environments import ENVIRONMENTS, golden
 
-from recorded import ROOT, Recorded
+from recorded import Recorded
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
-MANIFEST = "kubernetes:yaml/v2:ConfigFile"
+RENDERED = "kubernetes:helm.sh/v4:Chart"
 
 # API groups of the CRDs that a chart has, be it among its templates or in its folder of CRDs.
 CHARTS: dict[str, tuple[str, ...]] = {
@@ -20,6 +19,7 @@ CHARTS: dict[str, tuple[str, ...]] = {
     "aws-load-balancer-controller": ("elbv2.k8s.aws",),
     "cert-manager": ("cert-manager.io",),
     "external-secrets": ("external-secrets.io",),
+    "gateway-crds-helm": ("gateway.envoyproxy.io", "gateway.networking.k8s.io"),
     "gateway-helm": ("gateway.envoyproxy.io", "gateway.networking.k8s.io"),
     "gpu-operator": ("nvidia.com", "nfd.k8s-sigs.io"),
     "karpenter": ("karpenter.k8s.aws", "karpenter.sh"),
@@ -31,7 +31,6 @@ CHARTS: dict[str, tuple[str, ...]] = {
     "kueue": ("kueue.x-k8s.io",),
     "prometheus-operator-crds": ("monitoring.coreos.com",),
 }
-MANIFESTS = {"envoy-gateway-crds.yaml": "gateway.envoyproxy.io", "standard-install.yaml": "gateway.networking.k8s.io"}
 # What a chart runs beside its own controller.
 EXPORTERS: dict[str, tuple[str, ...]] = {
     "dcgm-exporter": ("dcgm-exporter",),
@@ -51,10 +50,6 @@ BUILT_IN = (
 )
 
 
-def golden(stack: str) -> Recorded:
-    return Recorded(json.loads((ROOT / "tests" / "golden" / f"{stack}.json").read_text()))
-
-
 def chart(release: Mapping[str, Any]) -> str:
     return str(release["inputs"]["chart"].rpartition("/")[2])
 
@@ -68,11 +63,9 @@ def crds(release: Mapping[str, Any]) -> tuple[str, ...]:
 def owners(graph: Recorded) -> dict[str, list[str]]:
     """Who installs each set of CRDs, each exporter and each chart."""
     found: dict[str, list[str]] = defaultdict(list)
-    for release in graph.all(RELEASE):
+    for release in (*graph.all(RELEASE), *graph.all(RENDERED)):
         for owned in (*crds(release), *EXPORTERS.get(chart(release), ()), f"chart {chart(release)}"):
             found[owned].append(release["name"])
-    for manifest in graph.all(MANIFEST):
-        found[MANIFESTS[manifest["inputs"]["file"].rpartition("/")[2]]].append(manifest["name"])
     for addon in graph.all("aws:eks/addon:Addon"):
         found[f"add-on {addon['inputs']['addonName']}"].append(addon["name"])
     return dict(found)

@@ -1,13 +1,15 @@
 """What the add-ons need to know: settings that a person writes, and what is wired from network and cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
-from mlplatform.identifiers import ADDON_VERSION, BUCKET_NAME, DOMAIN, IPV4_CIDR, REGISTRY
+from mlplatform.addons.matrix import MATRIX
+from mlplatform.args import Args, In, at_least, between, checked, distinct, each, each_value, matching, one_of
+from mlplatform.charts import OCI
+from mlplatform.identifiers import ADDON_VERSION, BUCKET_NAME, DIGEST, DOMAIN, IPV4_CIDR, REGISTRY
 from mlplatform.keys import KEY_ARN
 from mlplatform.objects import NAMESPACE_NAME
 
@@ -81,6 +83,12 @@ def _some(values: Sequence[Any]) -> Sequence[Any]:
     if not values:
         raise ValueError("got none; allowed are one or more; name what is needed, or switch the add-on off")
     return distinct(values)
+
+
+def _charts(digests: Mapping[str, str]) -> Mapping[str, str]:
+    for chart in digests:
+        one_of(MATRIX)(chart)
+    return digests
 
 
 class AddonsEksVersions(Args):
@@ -253,6 +261,15 @@ class AddonsSettings(Args):
     """Registry that every image comes from, at the path that it has in its own: the output `images` lists what must be
     there. By default each comes from its own. Nodes without a way to the internet need it; what EKS installs comes from
     EKS's registries."""
+    chart_registry: Optional[In[str]] = None
+    """Registry that every chart comes from, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/charts, by the chart's
+    name and version: the output `installed` lists them. By default each comes from its publisher. The machine that
+    runs `pulumi up` pulls charts, so set it where that machine does not reach the publishers; it signs in with
+    `helm registry login`."""
+    chart_digests: Optional[Mapping[str, str]] = {}
+    """Digests of charts by the chart's name, such as `sha256:` and 64 hexadecimal digits; none by default, and then the
+    version alone selects a chart. `helm pull` and `helm push` print the digest of a chart in a registry, which is the
+    only one that Helm checks."""
     service_monitors: Optional[bool] = True
     """Whether controllers have ServiceMonitors, by which Prometheus finds them; on by default. Off where nothing has
     installed the CRDs."""
@@ -281,7 +298,19 @@ class AddonsSettings(Args):
 
     _without = checked(distinct, "without")
     _replicas = checked(at_least(1, "replicas"), "replicas")
-    _registry = checked(REGISTRY, "image_registry")
+    _registries = checked(REGISTRY, "image_registry", "chart_registry")
+    _charts = checked(_charts, "chart_digests")
+    _digests = checked(each_value(DIGEST), "chart_digests")
+
+    @model_validator(mode="after")
+    def _digests_that_helm_checks(self) -> Self:
+        unchecked = [chart for chart in self.chart_digests or {} if not MATRIX[chart].repository.startswith(OCI)]
+        if unchecked and self.chart_registry is None:
+            raise ValueError(
+                f"chart_digests: got {', '.join(unchecked)} without chart_registry; must be charts in a registry, "
+                "because Helm checks no other digests. Set chart_registry, or remove these digests."
+            )
+        return self
 
     @model_validator(mode="after")
     def _versions_of_eks(self) -> Self:

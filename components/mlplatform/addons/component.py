@@ -26,7 +26,7 @@ class Addons(pulumi.ComponentResource):
     """
 
     installed: pulumi.Output[Mapping[str, str]]
-    """Version of each chart, manifest and EKS add-on, by name."""
+    """Version of each chart and EKS add-on, by name."""
     images: pulumi.Output[Sequence[str]]
     """Images that charts install, as a mirror must have them: registry, path, tag, and a digest where one is known."""
     keda_role_arn: pulumi.Output[Optional[str]]

@@ -1,8 +1,8 @@
 """The Gateway of endpoints: CRDs, Envoy Gateway, and Envoy behind an internal Network Load Balancer.
 
-Who owns what: the Gateway API's CRDs (standard channel) and Envoy Gateway's own come from manifests of their releases,
-so that an upgrade changes them; the copies inside the chart are skipped, as Helm makes them once and never again, and
-as they are the experimental channel's.
+Ownership: the Gateway API's CRDs (standard channel), the admission policy that guards their upgrades, and Envoy
+Gateway's own CRDs come from their own chart, so that an upgrade changes them. The copies in Envoy Gateway's chart are
+skipped: Helm creates them once and never changes them, and they are of the experimental channel.
 
 On the way down, everything goes before what must clean up after it: the Gateway, then its class, which Envoy Gateway
 holds until the Gateway's Envoys are gone, then Envoy Gateway, then the namespace, which waits for the Service of the
@@ -41,10 +41,10 @@ def install(site: Site) -> pulumi.Resource:
     args = site.args.gateway or AddonsGateway(http_only=True)
     balancing = site.after(Addon.LOAD_BALANCER_CONTROLLER)
     namespace = site.namespace(GATEWAY_NAMESPACE, *balancing)
-    crds = [site.manifest("gateway-api-crds"), site.manifest("envoy-gateway-crds")]
-    controller = site.release("gateway-helm", *crds)
+    crds = site.rendered("gateway-crds-helm")
+    controller = site.release("gateway-helm", crds)
     site.images.add(ENVOY)
-    proxy = _object(site, "envoy-proxy", ENVOY_API, "EnvoyProxy", _proxy(site, args), [*crds, *namespace])
+    proxy = _object(site, "envoy-proxy", ENVOY_API, "EnvoyProxy", _proxy(site, args), [crds, *namespace])
     gateway_class = site.objects.custom(
         "gateway-class",
         GATEWAY_API,

@@ -21,8 +21,6 @@ class CrdSource(StrEnum):
     """The row is the chart of CRDs; the controller's own copies are skipped."""
     OTHER_ROW = "another row"
     """Another row of the matrix has them."""
-    MANIFEST = "manifest"
-    """The row is a manifest of CRDs."""
     TEMPLATES = "inside the chart, as templates"
     """Helm upgrades them with the chart."""
     CRDS_FOLDER = "inside the chart, in its folder crds"
@@ -87,16 +85,14 @@ def _minor(version: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One chart or manifest."""
+    """One chart."""
 
-    chart: str
-    """Name of the chart; of a manifest, its file."""
     version: str
-    """Version of the chart or of the manifest's release."""
+    """Version of the chart."""
     repository: str
-    """Chart repository, `oci://` for a registry; of a manifest, the folder of its release."""
+    """Repository of the chart, `oci://` for a registry."""
     namespace: str
-    """Namespace of the release; of CRDs, that of Helm's own record."""
+    """Namespace of the release; of CRDs, that of Helm's own record. None of a chart that is rendered."""
     crds: CrdSource = CrdSource.NONE
     """Where its CRDs come from."""
     images: Sequence[Image] = ()
@@ -105,12 +101,6 @@ class Row:
     """Kubernetes versions that it supports; None where no source is at hand."""
     unverified: Sequence[str] = ()
     """Parts of the row without a source."""
-
-    @property
-    def location(self) -> str:
-        """What Helm or the provider fetches: an address, or the chart's name in its repository."""
-        whole = self.repository.startswith("oci://") or self.crds is CrdSource.MANIFEST
-        return f"{self.repository}/{self.chart}" if whole else self.chart
 
 
 KARPENTER: Final = Kubernetes("1.35", "1.36", "Karpenter documentation, Compatibility: 1.35 from 1.9, 1.36 from 1.13")
@@ -130,7 +120,6 @@ def _operand(key: str, reference: str) -> Image:
 MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
     {
         "prometheus-operator-crds": Row(
-            "prometheus-operator-crds",
             "31.0.1",
             _PROMETHEUS,
             "monitoring",
@@ -138,7 +127,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             unverified=_RANGE,
         ),
         "karpenter-crd": Row(
-            "karpenter-crd",
             "1.14.1",
             "oci://public.ecr.aws/karpenter",
             "kube-system",
@@ -146,7 +134,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             kubernetes=KARPENTER,
         ),
         "karpenter": Row(
-            "karpenter",
             "1.14.1",
             "oci://public.ecr.aws/karpenter",
             "kube-system",
@@ -162,7 +149,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             KARPENTER,
         ),
         "aws-load-balancer-controller": Row(
-            "aws-load-balancer-controller",
             "3.5.0",
             "https://aws.github.io/eks-charts",
             "kube-system",
@@ -172,7 +158,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         ),
         # Since 1.20 the chart composes images of registry, namespace and name; a repository given still is all of it.
         "cert-manager": Row(
-            "cert-manager",
             "v1.20.2",
             "oci://quay.io/jetstack/charts",
             "cert-manager",
@@ -186,25 +171,17 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             ),
             Kubernetes("1.32", "1.35", "cert-manager documentation, Supported Releases, 1.20"),
         ),
-        "gateway-api-crds": Row(
-            "standard-install.yaml",
-            "v1.5.1",
-            "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.5.1",
-            "",
-            CrdSource.MANIFEST,
-            kubernetes=_GATEWAY,
-        ),
-        "envoy-gateway-crds": Row(
-            "envoy-gateway-crds.yaml",
+        # The Gateway API v1.5.1, standard channel, and the CRDs of Envoy Gateway. The chart is rendered, not released:
+        # Helm stores a whole chart with each release, and this one does not fit into the Secret of at most 1 MiB.
+        "gateway-crds-helm": Row(
             "v1.8.1",
-            "https://github.com/envoyproxy/gateway/releases/download/v1.8.1",
+            "oci://docker.io/envoyproxy",
             "",
-            CrdSource.MANIFEST,
+            CrdSource.OWN_CHART,
             kubernetes=_GATEWAY,
         ),
         # Its Envoy, which it starts itself, is in a value of no chart: see `ENVOY`.
         "gateway-helm": Row(
-            "gateway-helm",
             "v1.8.1",
             "oci://docker.io/envoyproxy",
             "envoy-gateway-system",
@@ -213,7 +190,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             _GATEWAY,
         ),
         "external-secrets": Row(
-            "external-secrets",
             "2.9.0",
             "https://charts.external-secrets.io",
             "external-secrets",
@@ -226,7 +202,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         ),
         # The development branch's values name a staging image; this is where releases are.
         "kueue": Row(
-            "kueue",
             "0.19.2",
             "oci://registry.k8s.io/kueue/charts",
             "kueue-system",
@@ -234,11 +209,10 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             (Image("registry.k8s.io/kueue/kueue:v0.19.2", "controllerManager.manager.image.repository"),),
             unverified=_RANGE,
         ),
-        "kserve-crd": Row("kserve-crd", "v0.20.0", _KSERVE, "kserve", CrdSource.OWN_CHART, unverified=_RANGE),
+        "kserve-crd": Row("v0.20.0", _KSERVE, "kserve", CrdSource.OWN_CHART, unverified=_RANGE),
         # 0.20.0 takes replicas from what is served when a canary is declared, and routes to a canary that is not ready:
         # transient 503s, mended after it by kserve/kserve#5983.
         "kserve-resources": Row(
-            "kserve-resources",
             "v0.20.0",
             _KSERVE,
             "kserve",
@@ -258,7 +232,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         ),
         # Keys and tags of the images that are not KServe's own: the chart's values of v0.17.1.
         "kserve-runtime-configs": Row(
-            "kserve-runtime-configs",
             "v0.20.0",
             _KSERVE,
             "kserve",
@@ -274,7 +247,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             unverified=_RANGE_AND_IMAGES,
         ),
         "keda": Row(
-            "keda",
             "2.20.2",
             "https://kedacore.github.io/charts",
             "keda",
@@ -286,7 +258,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             Kubernetes("1.33", "1.35", "KEDA documentation, Cluster, Kubernetes Compatibility, v2.20"),
         ),
         "argo-workflows": Row(
-            "argo-workflows",
             "1.0.18",
             "https://argoproj.github.io/argo-helm",
             "argo",
@@ -302,7 +273,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             unverified=_RANGE,
         ),
         "prometheus-pushgateway": Row(
-            "prometheus-pushgateway",
             "3.8.0",
             _PROMETHEUS,
             "monitoring",
@@ -312,7 +282,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         # Version: pinned by NVIDIA/aicr, recipes/registry.yaml. The registry is that of one region; nodes of others
         # pull from there, with credentials of their role.
         "aws-efa-k8s-device-plugin": Row(
-            "aws-efa-k8s-device-plugin",
             "v0.5.29",
             "https://aws.github.io/eks-charts",
             "gpu-software",
@@ -325,7 +294,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             unverified=_RANGE_AND_IMAGES,
         ),
         "nvidia-device-plugin": Row(
-            "nvidia-device-plugin",
             "0.20.0",
             "https://nvidia.github.io/k8s-device-plugin",
             "gpu-software",
@@ -333,7 +301,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
             unverified=_RANGE,
         ),
         "dcgm-exporter": Row(
-            "dcgm-exporter",
             "4.8.2",
             "https://nvidia.github.io/dcgm-exporter/helm-charts",
             "gpu-software",
@@ -342,7 +309,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         ),
         # Values: its development branch's. Version: pinned by NVIDIA/aicr, recipes/registry.yaml.
         "gpu-operator": Row(
-            "gpu-operator",
             "v26.7.0",
             "https://helm.ngc.nvidia.com/nvidia",
             "gpu-software",
@@ -360,7 +326,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         ),
         # Version: pinned by NVIDIA/aicr. It brings JobSet, whose version it pins.
         "kubeflow-trainer": Row(
-            "kubeflow-trainer",
             "2.2.0",
             "oci://ghcr.io/kubeflow/charts",
             "kueue-system",
@@ -376,6 +341,6 @@ MATRIX: Final[Mapping[str, Row]] = MappingProxyType(
         ),
     }
 )
-"""Every row, by a short name that is also that of the release."""
+"""Every chart by its name, which is also the name of its release."""
 ENVOY: Final = Image("docker.io/envoyproxy/envoy:distroless-v1.38.1", "imageRepository")
 """The proxy that Envoy Gateway v1.8.1 starts, by a field of the EnvoyProxy; Envoy Gateway chooses the tag."""

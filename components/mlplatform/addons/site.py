@@ -1,4 +1,4 @@
-"""Where add-ons are installed: namespaces, releases and manifests, each after what it needs."""
+"""Where add-ons are installed: namespaces and charts, each after what it needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from mlplatform.addons.args import Addon, AddonsArgs
 from mlplatform.addons.given import Given
 from mlplatform.addons.matrix import MATRIX, CrdSource, Image
 from mlplatform.addons.values import MONITORING
+from mlplatform.charts import ChartSource, chart_source
 from mlplatform.facts.pods import RESTRICTED_NAMESPACE
 from mlplatform.objects import Objects
 from mlplatform.place import Place
@@ -82,18 +83,15 @@ class Site:
 
     def release(self, row: str, *after: pulumi.Resource) -> pulumi.Resource:
         """The release of a chart, with the values that `values` has for it."""
-        chart = MATRIX[row]
-        self.versions[row] = chart.version
-        self.images.update(chart.images)
+        chart, source = MATRIX[row], self._source(row)
         needed = [*self.namespace(chart.namespace), *self._pods(chart.crds), *after]
-        remote = chart.repository.startswith("oci://")
         return k8s.helm.v3.Release(
             f"{self.name}-{row}",
             # Fixed: charts name objects and service accounts after it, by which roles are found.
             name=row,
-            chart=chart.location,
+            chart=source.chart,
             version=chart.version,
-            repository_opts=None if remote else k8s.helm.v3.RepositoryOptsArgs(repo=chart.repository),
+            repository_opts=source.repository_opts,
             namespace=chart.namespace,
             values=values.of(row, self.given),
             skip_crds=chart.crds is CrdSource.OTHER_ROW,
@@ -109,10 +107,23 @@ class Site:
             return []
         return self.after(Addon.KARPENTER, Addon.PROMETHEUS_OPERATOR_CRDS)
 
-    def manifest(self, row: str, *after: pulumi.Resource) -> pulumi.Resource:
-        """The objects of a manifest, which the provider fetches."""
-        self.versions[row] = MATRIX[row].version
-        return k8s.yaml.v2.ConfigFile(f"{self.name}-{row}", file=MATRIX[row].location, opts=self.objects.after(*after))
+    def rendered(self, row: str) -> pulumi.Resource:
+        """The objects of a chart that is too large for a release; Pulumi creates, updates and deletes each of them."""
+        return k8s.helm.v4.Chart(
+            f"{self.name}-{row}",
+            chart=self._source(row).chart,
+            version=MATRIX[row].version,
+            values=values.of(row, self.given),
+            opts=self.objects.inside,
+        )
+
+    def _source(self, row: str) -> ChartSource:
+        """Where a chart is found; it counts as installed from here on."""
+        chart, args = MATRIX[row], self.args
+        self.versions[row] = chart.version
+        self.images.update(chart.images)
+        digest = (args.chart_digests or {}).get(row)
+        return chart_source(row, chart.repository, registry=args.chart_registry, digest=digest)
 
     @property
     def monitoring(self) -> list[pulumi.Resource]:

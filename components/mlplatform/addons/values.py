@@ -129,8 +129,14 @@ def _cert_manager(given: Given) -> Values:
     }
 
 
+def _gateway_crds(_: Given) -> Values:
+    return {"crds": {"gatewayAPI": {"enabled": True, "channel": "standard"}, "envoyGateway": {"enabled": True}}}
+
+
 def _gateway(given: Given) -> Values:
     return {
+        # The chart of CRDs has it.
+        "crds": {"gatewayAPI": {"safeUpgradePolicy": {"enabled": False}}},
         # It deletes the Service of a Gateway after the pools are gone.
         "deployment": {"replicas": given.replicas, "pod": {"tolerations": list(SYSTEM_NODES)}},
         "config": {
@@ -336,6 +342,7 @@ _VALUES: Final[Mapping[str, Callable[[Given], Values]]] = MappingProxyType(
         "karpenter": _karpenter,
         "aws-load-balancer-controller": _load_balancer_controller,
         "cert-manager": _cert_manager,
+        "gateway-crds-helm": _gateway_crds,
         "gateway-helm": _gateway,
         "external-secrets": _external_secrets,
         "kueue": _kueue,

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from mlplatform.args import Args, In, at_least, between, checked, each, matching, one_of
 from mlplatform.facts.alerts import Severity
-from mlplatform.identifiers import REGISTRY
+from mlplatform.identifiers import DIGEST, REGISTRY
 from mlplatform.keys import KEY_ARN
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 from mlplatform.objects import NAMESPACE_NAME
@@ -275,6 +275,11 @@ class MonitoringStackSettings(Args):
     image_registry: Optional[In[str]] = None
     """Registry that has a copy of every image under its own path, as a cluster without NAT needs; by default images
     come from where the chart has them."""
+    chart_registry: Optional[In[str]] = None
+    """Registry that the chart kube-prometheus-stack comes from, below its own name; by default its publisher's
+    repository. The machine that runs `pulumi up` pulls the chart."""
+    chart_digest: Optional[str] = None
+    """Digest of the chart in `chart_registry`; none by default, and then the version alone selects it."""
     kms_key_arn: Optional[In[str]] = None
     """KMS key that encrypts topic and workspace; by default an own one, rotated every year. One given must let
     CloudWatch alarms use it, and the account's IAM policies through SNS and the workspace's service."""
@@ -297,8 +302,18 @@ class MonitoringStackSettings(Args):
     _runbooks = checked(HTTPS_URL, "runbooks_url")
     _subscriptions = checked(_named, "subscriptions")
     _namespace = checked(_namespace, "namespace")
-    _registry = checked(REGISTRY, "image_registry")
+    _registries = checked(REGISTRY, "image_registry", "chart_registry")
+    _digest = checked(DIGEST, "chart_digest")
     _key = checked(KEY_ARN, "kms_key_arn")
+
+    @model_validator(mode="after")
+    def _digest_that_helm_checks(self) -> Self:
+        if self.chart_digest is not None and self.chart_registry is None:
+            raise ValueError(
+                f"chart_digest: got {self.chart_digest!r} without chart_registry; must be of a chart in a registry, "
+                "because Helm checks no other digests. Set chart_registry, or remove chart_digest."
+            )
+        return self
 
 
 class MonitoringStackArgs(MonitoringStackSettings):

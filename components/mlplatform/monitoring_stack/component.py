@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from mlplatform.args import InvalidArgs
 from mlplatform.build import Build
+from mlplatform.charts import chart_source
 from mlplatform.external_secret import API, external_secret
 from mlplatform.facts.kms import KeyUse
 from mlplatform.facts.naming import Kind, check
@@ -208,13 +209,16 @@ def _release(
         admin_secret=f"{build.name}-{ADMIN}",
         remote_write=workspace.remote_write if workspace else None,
     )
+    source = chart_source(
+        chart.CHART, chart.REPOSITORY, registry=build.args.chart_registry, digest=build.args.chart_digest
+    )
     return k8s.helm.v3.Release(
         f"{build.name}-release",
         name=build.name,
         namespace=home.namespace,
-        chart=chart.CHART,
+        chart=source.chart,
         version=chart.VERSION,
-        repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=chart.REPOSITORY),
+        repository_opts=source.repository_opts,
         values=chart.values(build.name, build.args, wired),
         atomic=True,
         skip_crds=True,

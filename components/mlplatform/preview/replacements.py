@@ -318,6 +318,7 @@ STATEFUL: Final[Mapping[str, str]] = MappingProxyType(
         "kubernetes:core/v1:Namespace": "everything in it, volumes included",
         "kubernetes:core/v1:PersistentVolume": "its data",
         "kubernetes:core/v1:PersistentVolumeClaim": "its data",
+        "kubernetes:helm.sh/v4:Chart": "its objects, and where it holds CRDs every object of their kinds",
         "kubernetes:yaml/v2:ConfigFile": "its objects, and where it holds CRDs every object of their kinds",
         "kubernetes:yaml:ConfigFile": "its objects, and where it holds CRDs every object of their kinds",
     }

@@ -12,6 +12,8 @@ CLAUSES = {
     "addons.owners": "each controller, exporter and CRD set is installed once",
     "addons.mirror": "every image comes from a mirror where one is named",
     "addons.digests": "images by digest where the chart allows",
+    "addons.charts": "every chart comes from a registry where one is named",
+    "addons.chart-digests": "charts by digest where one is given",
     "addons.unverified": "a figure with no source is a required field, or a row marked unverified that a test counts "
     "and names",
     "addons.storage": "encrypted default StorageClass",

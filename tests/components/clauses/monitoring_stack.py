@@ -2,6 +2,7 @@
 
 CLAUSES = {
     "monitoring.chart": "kube-prometheus-stack, its CRDs and the DCGM exporter from elsewhere",
+    "monitoring.registry": "the chart from a registry where one is named, by digest where one is given",
     "monitoring.storage": "with persistent storage",
     "monitoring.foreign": "foreign monitors selected",
     "monitoring.password": "no default password",

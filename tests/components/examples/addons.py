@@ -25,6 +25,8 @@ CHANGES: dict[str, object] = {
     "eks_versions.metrics_server": "v0.8.0-eksbuild.2",
     "replicas": 1,
     "image_registry": "111122223333.dkr.ecr.us-east-1.amazonaws.com/mirror",
+    "chart_registry": "111122223333.dkr.ecr.us-east-1.amazonaws.com/charts",
+    "chart_digests": {"karpenter": f"sha256:{64 * 'a'}"},
     "service_monitors": False,
     "karpenter.node_overlays": True,
     "karpenter.isolated_vpc": True,

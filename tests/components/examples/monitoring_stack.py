@@ -85,6 +85,8 @@ CHANGES: dict[str, object] = {
     "subscriptions.on-call.endpoint": "somebody@example.com",
     "namespace": "observability",
     "image_registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mirror",
+    "chart_registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/charts",
+    "chart_digest": f"sha256:{64 * 'a'}",
     "kms_key_arn": KEY,
     "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/boundary",
     "deletion_protection": False,
@@ -97,6 +99,8 @@ CHANGES: dict[str, object] = {
     "nat_gateways": {"b": "nat-0fedcba9876543210"},
 }
 CONTEXT: dict[str, dict[str, object]] = {
+    # Helm checks digests of charts in a registry only.
+    "chart_digest": {"chart_registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/charts"},
     # The protocol alone would not fit the address.
     "subscriptions.on-call.protocol": {"subscriptions.on-call.endpoint": "https://on-call@example.com"},
 }
