@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Optional, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Optional, Self, TypeVar
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -16,6 +17,8 @@ from mlplatform.facts.pods import RESTRICTED_NAMESPACE
 T = TypeVar("T")
 NAMESPACE_NAME = partial(check, Kind.KUBERNETES)
 """Rule for the name of a namespace or another object that a person chooses."""
+NOT_AWAITED: Final[Mapping[str, str]] = MappingProxyType({"pulumi.com/skipAwait": "true"})
+"""Annotation of an object that `pulumi up` creates without waiting for its pods."""
 
 
 def known(made: pulumi.Resource, value: T) -> pulumi.Output[T]:

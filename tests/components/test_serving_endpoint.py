@@ -27,6 +27,7 @@ from examples.serving_endpoint import (
     WRITER,
     program,
 )
+from test_fields import with_values
 
 from mlplatform.serving_endpoint import ServingEndpoint, ServingEndpointArgs, ServingEndpointSettings
 from promises import covers
@@ -557,16 +558,38 @@ def test_probes_tell_starting_ready_and_dead_apart(smallest: Recorded) -> None:
     ("startup", "replicas", "deadline", "longest"),
     [(900, 4, 1500, "6000s"), (1800, 1, 2400, "2400s"), (11, 2, 611, "1222s")],
 )
-def test_a_deployment_waits_for_as_long_as_servers_may_start(
+def test_a_deployment_has_as_long_as_servers_may_start(
     startup: int, replicas: int, deadline: int, longest: str
 ) -> None:
-    scaling = {"min_replicas": 1, "max_replicas": replicas}
-    node = graph_of({**SMALLEST, "startup_seconds": startup, "scaling": scaling}).one(DEPLOYMENT)
+    waiting = with_values(
+        SMALLEST,
+        {
+            "startup_seconds": startup,
+            "scaling": {"min_replicas": 1, "max_replicas": replicas},
+            "container.wait_until_ready": True,
+        },
+    )
+    node = graph_of(waiting).one(DEPLOYMENT)
     assert node["inputs"]["spec"]["progressDeadlineSeconds"] == deadline
     assert node["options"]["custom_timeouts"] == {"create": longest, "update": longest}
     assert container(graph_of({**SMALLEST, "startup_seconds": startup}))["startupProbe"]["failureThreshold"] == -(
         -startup // 10
     )
+
+
+@covers(
+    "serving-endpoint.first-up",
+    field="ServingEndpointArgs.container.wait_until_ready",
+    ends_in="kubernetes:apps/v1:Deployment.metadata.annotations",
+)
+def test_up_waits_for_servers_only_where_it_is_told_to(full: Recorded) -> None:
+    waiting = graph_of(with_values(CONTAINER, {"container.wait_until_ready": True}))
+    for track in ("x-stable", "x-canary"):
+        node = full.one(DEPLOYMENT, track)
+        assert node["inputs"]["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+        assert "custom_timeouts" not in node["options"]
+        assert "annotations" not in waiting.one(DEPLOYMENT, track)["inputs"]["metadata"]
+        assert "custom_timeouts" in waiting.one(DEPLOYMENT, track)["options"]
 
 
 @covers(

@@ -24,7 +24,7 @@ from mlplatform.model_registry.args import (
 )
 from mlplatform.model_registry.database import Database
 from mlplatform.model_registry.pods import JOB, JOBS_ACCOUNT, SERVER, SERVER_ACCOUNT, Home
-from mlplatform.objects import Objects
+from mlplatform.objects import Objects, known
 from mlplatform.registry_account import credentials
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
@@ -193,11 +193,11 @@ def _home(build: _Build, objects: Objects, given: RegistryServer, namespace: pul
     if certificates is not None:
         content[mlflow.CERTIFICATES_FILE] = certificates
     name = f"{objects.name}-config"
-    k8s.core.v1.ConfigMap(
+    config = k8s.core.v1.ConfigMap(
         name, metadata=objects.metadata("config", namespace=namespace), data=content, opts=objects.inside
     )
     digest = pulumi.Output.json_dumps(content, sort_keys=True).apply(lambda text: sha256(text.encode()).hexdigest())
-    return Home(build, given, objects, namespace, name, digest)
+    return Home(build, given, objects, namespace, known(config, name), digest)
 
 
 def _secrets(home: Home, kept: Database, key_arn: pulumi.Output[str]) -> list[pulumi.Resource]:

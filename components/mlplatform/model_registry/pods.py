@@ -38,8 +38,8 @@ class Home:
     """Maker of the Kubernetes objects."""
     namespace: pulumi.Output[str]
     """Namespace, known when that exists."""
-    config: str
-    """Name of the ConfigMap."""
+    config: pulumi.Output[str]
+    """Name of the ConfigMap, known when that exists."""
     config_hash: pulumi.Output[str]
     """Hash of its content: a pod's annotation, so that another content makes other pods."""
 

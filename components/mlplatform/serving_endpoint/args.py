@@ -283,6 +283,11 @@ class ServingContainer(Args):
     images that are known to write elsewhere."""
     metrics: Optional[ServingMetrics] = None
     """Where the server exports metrics; nowhere by default."""
+    wait_until_ready: Optional[bool] = False
+    """Whether `pulumi up` waits until the replicas are ready, and fails if they never are; off by default, because the
+    model is in a bucket that the same `up` may create. Without it, `up` does not notice an image that cannot start:
+    the former replicas continue to serve, and the alerts ServerDegraded and ServerDown report it. If you turn it on,
+    put the model under its key first."""
 
     _image = checked(IMAGE, "image")
     _paths = checked(PATH, "ready_path", "live_path")
@@ -312,7 +317,8 @@ class ServingEndpointSettings(Args):
     """Node pool that replicas run on, for `kserve` and `container`; by default any node without a taint."""
     startup_seconds: Optional[int] = 900
     """Seconds after which a server that does not answer yet is restarted, at least 10, for `kserve` and `container`;
-    900 by default: weights are large, and a restart begins again. Plain, since a deployment waits as long."""
+    900 by default: weights are large, and a restart begins again. Plain, because the deadlines of a Deployment are
+    computed from it."""
     timeout_seconds: Optional[In[int]] = 60
     """Seconds that a request may take, at least 1, for `kserve` and `container`; 60 by default."""
     objectives: Optional[ServingObjectives] = ServingObjectives()

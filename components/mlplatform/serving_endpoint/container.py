@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 
 from mlplatform.args import In
 from mlplatform.facts.rollout import CANARY, STABLE
-from mlplatform.objects import known
+from mlplatform.objects import NOT_AWAITED, known
 from mlplatform.serving_endpoint import pods
 from mlplatform.serving_endpoint.args import ServingContainer, ServingScaling
 from mlplatform.serving_endpoint.pods import Serving
@@ -60,13 +60,18 @@ def _deployment(
     }
     # An update brings up one replica after another, and each may take as long as the deadline.
     longest = f"{deadline * max(scaling.max_replicas or 0, replicas or 0, 1)}s"
-    waiting = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest))
+    patience = pulumi.CustomTimeouts(create=longest, update=longest) if args.wait_until_ready else None
     options = pulumi.ResourceOptions.merge(serving.ready, left_alone(track, rollout=endpoint.rollout is not None))
     return k8s.apps.v1.Deployment(
         f"{serving.name}-{track}",
-        metadata=serving.objects.metadata(track, namespace=serving.namespace, labels=pods.labels(serving.name, track)),
+        metadata=serving.objects.metadata(
+            track,
+            namespace=serving.namespace,
+            labels=pods.labels(serving.name, track),
+            annotations=None if args.wait_until_ready else NOT_AWAITED,
+        ),
         spec=spec,
-        opts=pulumi.ResourceOptions.merge(options, waiting),
+        opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(custom_timeouts=patience)),
     )
 
 

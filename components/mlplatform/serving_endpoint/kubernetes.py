@@ -12,7 +12,7 @@ from mlplatform.args import In
 from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.labels import COMPONENT
 from mlplatform.facts.rollout import CANARY, STABLE, TRACK
-from mlplatform.objects import Objects, known
+from mlplatform.objects import NOT_AWAITED, Objects, known
 from mlplatform.place import Place
 from mlplatform.serving_endpoint import container, kserve, network, pods, rollout_objects
 from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
@@ -32,8 +32,6 @@ HTTP: Final = 80
 """Port of the Services."""
 TRACK_HEADER: Final = "x-mlplatform-track"
 """Header of every answer: the track that gave it."""
-# Pulumi waits for a Service's pods, and the canary has none as long as there is no candidate.
-_SKIP_AWAIT: Final = MappingProxyType({"pulumi.com/skipAwait": "true"})
 # A rollout that moves a weight is noted as who manages all rules, which are one field to the API server: without this a
 # change of another part of them is refused. Weights are then those of an endpoint at rest.
 _FORCED: Final = MappingProxyType({"pulumi.com/patchForce": "true"})
@@ -190,7 +188,8 @@ def _service(serving: Serving, track: str) -> pulumi.Output[str]:
         "protocol": "TCP",
     }
     spec: Any = {"selector": pods.labels(serving.name, track), "ports": [port]}
-    metadata = serving.objects.metadata(track, namespace=serving.namespace, annotations=_SKIP_AWAIT)
+    # Pulumi waits until no pod of a Service is unready, and pods are unready until their model is there.
+    metadata = serving.objects.metadata(track, namespace=serving.namespace, annotations=NOT_AWAITED)
     name = f"{serving.name}-{track}"
     return known(k8s.core.v1.Service(name, metadata=metadata, spec=spec, opts=serving.objects.inside), name)
 

@@ -160,8 +160,9 @@ class Serverless(Args):
     `stable_version`; to promote it, move its model and image to the endpoint and take both out."""
     provisioned_concurrency: Optional[int] = None
     """Instances that are kept ready, at most `reserved_concurrency`, paid whether used or not; none by default: the
-    first request of an instance then waits for the model. Not together with weights on the alias: Lambda refuses both
-    (Invalid alias configuration for Provisioned Concurrency)."""
+    first request of an instance then waits for the model. `pulumi up` waits until they have started, and a handler that
+    loads its model at the start fails without it: put the model under its key first. Not together with weights on the
+    alias: Lambda refuses both (Invalid alias configuration for Provisioned Concurrency)."""
     invoker_arns: Optional[Sequence[In[str]]] = []
     """Roles and users that may call the function's URL by the function's own policy, such as those of other accounts;
     none by default. Those of this account may have `lambda:InvokeFunctionUrl` and `lambda:InvokeFunction` by theirs."""

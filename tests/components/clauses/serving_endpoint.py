@@ -16,6 +16,7 @@ CLAUSES = {
     "serving-endpoint.alarms": "alarms",
     "serving-endpoint.to-zero": "to zero only where a trigger exists at zero",
     "serving-endpoint.probes": "probes",
+    "serving-endpoint.first-up": "the first deployment does not wait for a model that comes later",
     "serving-endpoint.spread": "topology spread",
     "serving-endpoint.budget": "PDB",
     "serving-endpoint.pod-security": "restricted pod security",

@@ -159,6 +159,7 @@ CHANGES: dict[str, object] = {
     "container.command": ["serve"],
     "container.args": ["--workers=2"],
     "container.environment": {"OMP_NUM_THREADS": "1"},
+    "container.wait_until_ready": True,
     "container.user": 1001,
     "container.read_only": False,
     "container.metrics.path": "/prometheus",
