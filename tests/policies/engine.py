@@ -13,10 +13,10 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from mlplatform.preview.recorder import SECRET, UNKNOWN
 
-# What the CLI's own distribution ships as its analyzer for Python packs, less the virtual environment.
-ANALYZER = """#!/bin/sh
-for a do shift; case "$a" in -virtualenv=*) ;; *) set -- "$@" "$a" ;; esac; done
-exec {python} -u -m pulumi.policy "$@"
+# The engine starts a pack that is a file as it is. A pack that is a folder needs the host of its language, which comes
+# with the CLI's distribution and not with its source.
+PACK = """#!/bin/sh
+exec {python} -u -m pulumi.policy "$1" {pack}
 """
 
 
@@ -79,23 +79,20 @@ def _in_order(nodes: list[Any]) -> list[Any]:
 
 def analyzed(graph: Mapping[str, Any], pack: Path, config: Mapping[str, Any], folder: Path) -> Any:
     """What the engine says of a graph's state, as it prints it."""
-    tools = folder / "bin"
-    tools.mkdir()
-    analyzer = tools / "pulumi-analyzer-policy-python"
-    analyzer.write_text(ANALYZER.format(python=sys.executable))
-    analyzer.chmod(analyzer.stat().st_mode | stat.S_IXUSR)
+    program = folder / "pack"
+    program.write_text(PACK.format(python=sys.executable, pack=pack))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
     file, settings = folder / "state.json", folder / "config.json"
     file.write_text(json.dumps(state(graph)))
     settings.write_text(json.dumps(config))
     environment = {
         **os.environ,
-        "PATH": f"{tools}:{os.environ['PATH']}",
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "1",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
-    command = ["pulumi", "policy", "analyze", "--policy-pack", str(pack), "--policy-pack-config", str(settings)]
+    command = ["pulumi", "policy", "analyze", "--policy-pack", str(program), "--policy-pack-config", str(settings)]
     command += ["--file", str(file), "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode in {0, 1}, done.stderr
+    assert done.stdout, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
