@@ -17,9 +17,18 @@ What no environment may contain, as a Pulumi policy pack. This page is made of `
     pulumi preview --policy-pack policies --policy-pack-config policies/config.prod.json
 
 Mandatory findings end the preview with exit code 3, and the engine's update before anything is changed. A rule marked
-*stack* judges resources together; the engine runs it after the change. What a preview cannot know is reported as
-undecided, never as passed; offline, a secret is unknown too. A finding that rests on a placeholder is marked so: the
-engine would not know it before the update.
+*stack* judges resources together; the engine runs it after the change. A finding that rests on a placeholder is marked
+so: the engine would not know it before the update.
+
+A rule is *undecided*, never passed, on a resource if it reads
+
+- a value that a preview cannot know; offline, a secret is unknown too;
+- a value that nobody can read, such as a `policy` that is not JSON, or text where an object must be. Empty text where
+  JSON must be counts as absent: that is how the AWS provider says that a bucket has no policy.
+
+The message says which value. Everything else is judged: the same rule on other resources, and all other rules. A rule
+that fails by a mistake of its own is undecided too, and the message names the line. The engine prints an undecided rule
+as advisory (`can't run policy ...`), also where its level is mandatory.
 
 Each environment has a configuration, `policies/config.<environment>.json`, in Pulumi's format: the level of every rule
 (`mandatory`, `advisory`, `disabled`) and its parameters. Without one, the levels and defaults of production hold.

@@ -1,12 +1,12 @@
 """IAM policy documents, parsed: who may do what to what, and when."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from model import Subject
-from reading import decoded, listed, within
+from reading import UnreadableError, decoded, each, listed, mapping, texts, within
 
 ANYONE: Final = "*"
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -50,11 +50,11 @@ class Statement:
     resources: Sequence[str] = ()
     but_resources: Sequence[str] = ()
     """All resources but these."""
-    principals: Mapping[str, Sequence[str]] | None = None
-    """Who, by kind; None in the documents of identities."""
+    principals: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Who, by kind; empty in the documents of identities."""
     but_principals: bool = False
     """Whether it is for everybody but some."""
-    conditions: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+    conditions: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     """When: operator to condition key to values."""
 
     @property
@@ -70,8 +70,8 @@ class Statement:
     @property
     def public(self) -> bool:
         """Whether it allows something to everybody, always."""
-        given = self.principals or {}
-        return self.allows and not self.conditions and (self.but_principals or ANYONE in given.get("AWS", ()))
+        everybody = self.but_principals or ANYONE in self.principals.get("AWS", ())
+        return self.allows and not self.conditions and everybody
 
     def can(self, action: str) -> bool:
         """Whether its actions are or hold that one; IAM knows no difference of case."""
@@ -82,34 +82,34 @@ class Statement:
 
     def asks(self, key: str) -> Sequence[str] | None:
         """The values that a condition wants of a key, whose case IAM ignores; None where none does."""
-        for keys in (self.conditions or {}).values():
+        for keys in self.conditions.values():
             for name, values in keys.items():
                 if name.lower() == key.lower():
                     return values
         return None
 
 
-def statements(document: Any) -> tuple[Statement, ...]:
-    """The statements of a document, as text or as data; ValueError for what is neither."""
-    found = decoded(document)
-    if not isinstance(found, Mapping):
-        raise ValueError(f"the document is {type(found).__name__}")  # noqa: TRY004 - the document is wrong, not the call
+def statements(value: Any, *path: str) -> tuple[Statement, ...]:
+    """The statements of the document at a path, as text or data; none where it is absent. Unreadable otherwise."""
+    found = decoded(value, *path)
+    if found is not None and not isinstance(found, Mapping):
+        raise UnreadableError(path, found, "a policy document")
     return tuple(_statement(item) for item in listed(found, "Statement"))
 
 
-def _statement(item: Mapping[str, Any]) -> Statement:
+def _statement(item: Any) -> Statement:
     principal = within(item, "Principal")
-    who = {"AWS": [ANYONE]} if principal == ANYONE else principal
-    conditions = within(item, "Condition")
+    who = {"AWS": [ANYONE]} if principal == ANYONE else mapping(item, "Principal")
+    conditions = mapping(item, "Condition")
     return Statement(
         allows=within(item, "Effect") == "Allow",
-        actions=tuple(listed(item, "Action")),
-        but_actions=tuple(listed(item, "NotAction")),
-        resources=tuple(listed(item, "Resource")),
-        but_resources=tuple(listed(item, "NotResource")),
-        principals={kind: tuple(listed(who, kind)) for kind in who} if who is not None else None,
-        but_principals="NotPrincipal" in item,
-        conditions=conditions and {operator: _keys(conditions[operator]) for operator in conditions},
+        actions=tuple(texts(item, "Action")),
+        but_actions=tuple(texts(item, "NotAction")),
+        resources=tuple(texts(item, "Resource")),
+        but_resources=tuple(texts(item, "NotResource")),
+        principals={kind: tuple(texts(who, kind)) for kind in who},
+        but_principals=within(item, "NotPrincipal") is not None,
+        conditions={operator: _keys(mapping(conditions, operator)) for operator in conditions},
     )
 
 
@@ -123,34 +123,26 @@ def _text(value: Any) -> str:
 
 
 def of_identity(subject: Subject) -> Iterator[Statement]:
-    """The statements of all documents that say what an identity may do; those that are no JSON are another rule's."""
-    first, *rest = INLINE[subject.kind]
-    for item in listed(subject.props, first):
-        yield from _readable(within(item, *rest))
+    """The statements of all documents that say what an identity may do."""
+    *above, last = INLINE[subject.kind]
+    yield from each(listed(subject.props, *above), lambda holder: statements(holder, last))
 
 
-def of_resource(subject: Subject) -> Iterator[Statement]:
+def of_resource(subject: Subject) -> Sequence[Statement]:
     """The statements of the document that says who may use a resource."""
-    yield from _readable(subject.props.get(RESOURCE[subject.kind]))
+    return statements(subject.props, RESOURCE[subject.kind])
 
 
-def of_trust(subject: Subject) -> Iterator[Statement]:
+def of_trust(subject: Subject) -> Sequence[Statement]:
     """The statements of a role's trust policy."""
-    yield from _readable(subject.props.get("assumeRolePolicy"))
+    return statements(subject.props, "assumeRolePolicy")
 
 
-def of_key(subject: Subject) -> Iterator[Statement]:
+def of_key(subject: Subject) -> Sequence[Statement]:
     """The statements of a key's policy."""
-    yield from _readable(subject.props.get("policy"))
-
-
-def _readable(document: Any) -> Iterator[Statement]:
-    try:
-        yield from statements(document) if document else ()
-    except ValueError:
-        return
+    return statements(subject.props, "policy")
 
 
 def managed(subject: Subject) -> Sequence[str]:
     """The ARNs of managed policies that a resource gives to somebody."""
-    return listed(subject.props, *MANAGED[subject.kind])
+    return texts(subject.props, *MANAGED[subject.kind])

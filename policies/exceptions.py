@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model import Found, Rule, StackRule, Subject
+from reading import each
 
 FILE = Path(__file__).with_name("exceptions.json")
 """Where the exceptions of this pack are."""
@@ -76,7 +77,8 @@ class Exceptions:
         """What is wrong with the exceptions themselves: unreadable, expired, for no rule, for nothing that is found."""
         yield from self.problems
         rules = {rule.id: rule for rule in catalogue}
-        for row in self.good:
+
+        def judge(row: PolicyException) -> Iterator[str]:
             name = f"The exception from {row.rule} for {row.resource} ({row.owner})"
             if row.rule not in rules:
                 yield f"{name} names no rule."
@@ -84,3 +86,5 @@ class Exceptions:
                 yield f"{name} expired on {row.expires}."
             elif not any(s and row.covers(row.rule, s.urn) for s, _ in found(rules[row.rule], subjects)):
                 yield f"{name} is not used: nothing that it covers breaks the rule."
+
+        yield from each(self.good, judge)

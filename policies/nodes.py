@@ -9,7 +9,7 @@ from typing import Any, Final
 from mlplatform.facts.instances import INSTANCE_TYPES, InstanceType
 from mlplatform.facts.labels import DOMAIN, GPU, KARPENTER_CAPACITY_TYPE
 from model import Subject
-from reading import listed, quantity, within
+from reading import each, listed, mapping, number, quantity, texts, within
 
 NODE_POOLS: Final = ("kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.sh/v1beta1:NodePool")
 """Type tokens of Karpenter's pools."""
@@ -18,17 +18,15 @@ NODE_GROUP: Final = "aws:eks/nodeGroup:NodeGroup"
 FLAVOR: Final = "kubernetes:kueue.x-k8s.io/*:ResourceFlavor"
 PURPOSE: Final = f"{DOMAIN}/purpose"
 """Label that says what a pool is for."""
-INSTANCES: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
-    "aws:ec2/instance:Instance": (("instanceType",),),
-    "aws:ec2/launchTemplate:LaunchTemplate": (("instanceType",),),
-    NODE_GROUP: (("instanceTypes",),),
-    "aws:sagemaker/endpointConfiguration:EndpointConfiguration": (("productionVariants", "instanceType"),),
-    "aws:sagemaker/notebookInstance:NotebookInstance": (("instanceType",),),
+INSTANCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "aws:ec2/instance:Instance": ("instanceType",),
+    "aws:ec2/launchTemplate:LaunchTemplate": ("instanceType",),
+    NODE_GROUP: ("instanceTypes",),
+    "aws:sagemaker/endpointConfiguration:EndpointConfiguration": ("productionVariants", "instanceType"),
+    "aws:sagemaker/notebookInstance:NotebookInstance": ("instanceType",),
 }
 """Where a resource names its instance types."""
 _GPU_PREFIX: Final = "nvidia.com/"
-
-
 _GPU_KEY: Final = "karpenter.k8s.aws/instance-gpu-"
 _ATTRIBUTES: Final[Mapping[str, Callable[[InstanceType], str]]] = {
     "node.kubernetes.io/instance-type": lambda kind: kind.name,
@@ -45,12 +43,13 @@ _ATTRIBUTES: Final[Mapping[str, Callable[[InstanceType], str]]] = {
 class Pool:
     """A NodePool of Karpenter."""
 
-    spec: Mapping[str, Any]
+    spec: Any
+    """What should be its specification."""
 
     def wanted(self, key: str) -> Sequence[str] | None:
         """The values of a requirement `In`; None where there is none."""
         for requirement in listed(self.spec, "template", "spec", "requirements"):
-            if requirement.get("key") == key and requirement.get("operator") == "In":
+            if within(requirement, "key") == key and within(requirement, "operator") == "In":
                 return [str(value) for value in listed(requirement, "values")]
         return None
 
@@ -83,8 +82,7 @@ class Pool:
     @property
     def gpu_limit(self) -> Decimal | None:
         """Its limit of GPUs; None for none."""
-        limit = within(self.spec, "limits", GPU)
-        return None if limit is None else quantity(limit)
+        return quantity(self.spec, "limits", GPU)
 
     @property
     def capacity_types(self) -> Sequence[str]:
@@ -94,29 +92,28 @@ class Pool:
     @property
     def most_usd_hour(self) -> Decimal:
         """What it costs an hour on demand at its limit of GPUs, or of processors where it has none; 0 for no limit."""
-        limits = within(self.spec, "limits") or {}
         whole = [kind for kind in self.types if kind.on_demand_usd_hour is not None]
         if self.gpu_limit is not None:
-            each = [(kind.on_demand_usd_hour or 0) / kind.accelerator_count for kind in whole if kind.accelerator_count]
-            return self.gpu_limit * max(each, default=Decimal(0))
-        if "cpu" in limits:
-            each = [(kind.on_demand_usd_hour or 0) / Decimal(kind.vcpus) for kind in whole if not kind.accelerator]
-            return quantity(limits["cpu"]) * max(each, default=Decimal(0))
-        return Decimal(0)
+            per_gpu = [
+                (kind.on_demand_usd_hour or 0) / kind.accelerator_count for kind in whole if kind.accelerator_count
+            ]
+            return self.gpu_limit * max(per_gpu, default=Decimal(0))
+        per_cpu = [(kind.on_demand_usd_hour or 0) / Decimal(kind.vcpus) for kind in whole if not kind.accelerator]
+        return (quantity(self.spec, "limits", "cpu") or 0) * max(per_cpu, default=Decimal(0))
 
 
 def pool_of(subject: Subject) -> Pool:
     """A NodePool as these rules read it."""
-    return Pool(within(subject.props, "spec") or {})
+    return Pool(within(subject.props, "spec"))
 
 
 def instance_types(subject: Subject) -> Iterator[str]:
     """The instance types that a resource names, as EC2 names them."""
-    for first, *rest in INSTANCES[subject.kind]:
-        for item in listed(subject.props, first):
-            name = within(item, *rest) if rest else item
-            if name:
-                yield str(name).removeprefix("ml.")
+    *above, last = INSTANCES[subject.kind]
+    yield from each(
+        listed(subject.props, *above),
+        lambda holder: (name.removeprefix("ml.") for name in texts(holder, last) if name),
+    )
 
 
 def gpu_types(subject: Subject) -> Iterator[InstanceType]:
@@ -130,7 +127,7 @@ def gpu_types(subject: Subject) -> Iterator[InstanceType]:
 def most_nodes(subject: Subject) -> int:
     """How many instances a resource can have at most."""
     if subject.kind == NODE_GROUP:
-        return int(within(subject.props, "scalingConfig", "maxSize") or 0)
+        return int(number(subject.props, "scalingConfig", "maxSize") or 0)
     return 1 if subject.kind == "aws:ec2/instance:Instance" else 0
 
 
@@ -139,5 +136,5 @@ def gpus_of(resources: Any) -> bool:
     return any(
         str(name).startswith(_GPU_PREFIX)
         for field in ("limits", "requests")
-        for name in list(within(resources, field) or ())
+        for name in list(mapping(resources, field))
     )

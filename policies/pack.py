@@ -1,8 +1,11 @@
 """The catalogue as Pulumi's own policy objects: levels, configuration and exceptions, and nothing of any rule."""
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi_policy as sdk
@@ -10,13 +13,42 @@ from pulumi_policy.proxy import UnknownValueError
 
 from exceptions import Exceptions
 from model import ALWAYS, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import matches_any
+from reading import UnreadableError, matches_any
 
 STRICTEST = "prod"
 """Environment whose levels hold where no configuration gives others."""
 AUDIT = "policy-exceptions"
 """Name of the policy about the exceptions themselves."""
 Catalogue = Sequence[Rule | StackRule]
+
+
+class UndecidedError(UnknownValueError):
+    """What the SDK takes for a rule that cannot decide; anything else that a rule raises ends all rules of the pack."""
+
+    def __init__(self, message: str) -> None:
+        """Takes what keeps the rule from its decision."""
+        Exception.__init__(self, message)
+        self.message = message
+
+
+@contextmanager
+def deciding() -> Iterator[None]:
+    """Leaves a rule undecided that meets a value which it cannot read, or that has a mistake of its own."""
+    try:
+        yield
+    except UnknownValueError:
+        raise
+    except UnreadableError as error:
+        raise UndecidedError(str(error)) from error
+    except Exception as error:
+        raise UndecidedError(_mistake(error)) from error
+
+
+def _mistake(error: Exception) -> str:
+    """What is said of a mistake in a rule: where it is, and no more, since its text may quote a secret."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"the rule fails with {type(error).__name__} in {place}; this is a mistake in the policy pack"
 
 
 def policies(catalogue: Catalogue, exceptions: Exceptions) -> list[sdk.Policy]:
@@ -31,7 +63,11 @@ def audit(catalogue: Catalogue, exceptions: Exceptions) -> StackRule:
     """The rule about the exceptions: it judges every resource again, since policies share no state."""
 
     def check(subjects: Sequence[Subject], given: Parameters) -> Found:
-        today = date.fromisoformat(given["today"]) if given["today"] else datetime.now(UTC).date()
+        try:
+            today = date.fromisoformat(given["today"]) if given["today"] else datetime.now(UTC).date()
+        except ValueError:
+            yield None, f"today: got {given['today']!r}; must be a date, as 2027-06-30."
+            return
         for finding in exceptions.findings(catalogue, subjects, found, today):
             yield None, finding
 
@@ -57,7 +93,8 @@ def found(rule: Rule | StackRule, subjects: Sequence[Subject]) -> Found:
     for subject in subjects:
         if matches(rule, subject.kind):
             try:
-                yield from ((subject, finding) for finding in rule.check(subject, parameters(rule, {})))
+                with deciding():
+                    yield from ((subject, finding) for finding in rule.check(subject, parameters(rule, {})))
             except UnknownValueError:
                 yield subject, "undecided"
 
@@ -81,18 +118,20 @@ def _of_resource(rule: Rule, exceptions: Exceptions) -> sdk.ResourceValidationPo
     def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
         if not matches(rule, args.resource_type) or exceptions.exempt(rule.id, args.urn):
             return
-        for finding in rule.check(subject_of(args), parameters(rule, args.get_config())):
-            report(f"{finding} {rule.fix}", None)
+        with deciding():
+            for finding in rule.check(subject_of(args), parameters(rule, args.get_config())):
+                report(f"{finding} {rule.fix}", None)
 
     return sdk.ResourceValidationPolicy(validate=validate, **_row(rule))
 
 
 def _of_stack(rule: StackRule, exceptions: Exceptions) -> sdk.StackValidationPolicy:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-        subjects = [subject_of(resource) for resource in args.resources]
-        for subject, finding in rule.check(subjects, parameters(rule, args.get_config())):
-            if subject is None or not exceptions.exempt(rule.id, subject.urn):
-                report(f"{finding} {rule.fix}", subject.urn if subject else None)
+        with deciding():
+            subjects = [subject_of(resource) for resource in args.resources]
+            for subject, finding in rule.check(subjects, parameters(rule, args.get_config())):
+                if subject is None or not exceptions.exempt(rule.id, subject.urn):
+                    report(f"{finding} {rule.fix}", subject.urn if subject else None)
 
     return sdk.StackValidationPolicy(validate=validate, **_row(rule))
 

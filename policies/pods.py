@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from model import Subject
-from reading import decoded, each, listed, within
+from reading import decoded, each, listed, text, within
 
 EVERY: Final = "*"
 """In a path: each item of a list, or each value of a mapping."""
@@ -94,7 +94,8 @@ class Container:
 
     where: str
     """Its place in the object and its name."""
-    spec: Mapping[str, Any]
+    spec: Any
+    """What should be its specification."""
     ephemeral: bool = False
     """Whether it is for debugging: such a one has no resources."""
 
@@ -105,14 +106,15 @@ class Pod:
 
     where: str
     """Its place in the object."""
-    spec: Mapping[str, Any]
-    around: Mapping[str, Any]
+    spec: Any
+    """What should be its specification."""
+    around: Any
     """The spec of the object around it whose fields hold for all its pods; empty where there is none."""
 
     def field(self, name: str) -> Any:
         """A field of the pod, or of the workflow around it."""
-        own = self.spec.get(name)
-        return self.around.get(name) if own is None else own
+        own = within(self.spec, name)
+        return within(self.around, name) if own is None else own
 
     def items(self, name: str) -> Sequence[Any]:
         """The items of a list of the pod, and of the workflow around it."""
@@ -141,9 +143,10 @@ def _pods(group: str, kind: str, props: Mapping[str, Any]) -> Iterator[Pod]:
         yield from _of_workflow(within(props, *ARGO[kind]), ".".join(ARGO[kind]))
 
 
-def _at(value: Any, path: Path, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _at(value: Any, path: Path, where: str) -> Iterator[tuple[str, Any]]:
+    """Everything at a path in which `EVERY` may stand, with its place."""
     if not path:
-        if isinstance(value, Mapping):
+        if value is not None:
             yield where, value
         return
     key, *rest = path
@@ -158,18 +161,16 @@ def _at(value: Any, path: Path, where: str) -> Iterator[tuple[str, Mapping[str, 
 
 
 def _of_workflow(spec: Any, where: str) -> Iterator[Pod]:
-    if not isinstance(spec, Mapping):
-        return
     templates = [*listed(spec, "templates"), *listed(spec, "templateDefaults")]
     yield from each(range(len(templates)), lambda at: _of_template(templates[at], spec, f"{where}.templates[{at}]"))
 
 
-def _of_template(template: Mapping[str, Any], workflow: Mapping[str, Any], where: str) -> Iterator[Pod]:
-    manifest = within(template, "resource", "manifest")
-    if isinstance(manifest, str):
+def _of_template(template: Any, workflow: Any, where: str) -> Iterator[Pod]:
+    manifest = text(template, "resource", "manifest")
+    if manifest:
         made = _parsed(manifest)
-        group = str(made.get("apiVersion", "")).rpartition("/")[0]
-        inside = _pods(group, str(made.get("kind", "")), made)
+        group = text(made, "apiVersion").rpartition("/")[0]
+        inside = _pods(group, text(made, "kind"), made)
         yield from (replace(pod, where=f"{where}.resource.manifest.{pod.where}") for pod in inside)
         return
     containers = within(template, "containerSet")
@@ -184,18 +185,21 @@ def unreadable(subject: Subject) -> Iterator[str]:
     if group != "argoproj.io" or kind not in ARGO:
         return
     templates = listed(subject.props, *ARGO[kind], "templates")
-    for at in range(len(templates)):
-        manifest = within(templates[at], "resource", "manifest")
-        if isinstance(manifest, str) and not _parsed(manifest):
+
+    def judge(at: int) -> Iterator[str]:
+        manifest = text(templates[at], "resource", "manifest")
+        if manifest and not _parsed(manifest):
             yield f"{'.'.join(ARGO[kind])}.templates[{at}].resource.manifest"
+
+    yield from each(range(len(templates)), judge)
 
 
 def _parsed(manifest: str) -> Mapping[str, Any]:
     """An object that a workflow makes, empty where it is none; its parameters, which may be no YAML, become text."""
-    text = _PARAMETER.sub(lambda found: f"__{re.sub(r'[^A-Za-z0-9]+', '_', found[0]).strip('_')}__", manifest)
+    plain = _PARAMETER.sub(lambda found: f"__{re.sub(r'[^A-Za-z0-9]+', '_', found[0]).strip('_')}__", manifest)
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
+        found = yaml.safe_load(plain)
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that no calendar has is a ValueError
         return {}
     return found if isinstance(found, Mapping) else {}
 
@@ -217,8 +221,8 @@ def _of_list(pod: Pod, name: str) -> Iterator[Container]:
 
 
 def _of_field(pod: Pod, name: str) -> Iterator[Container]:
-    spec = pod.spec.get(name)
-    if isinstance(spec, Mapping):
+    spec = within(pod.spec, name)
+    if spec is not None:
         yield Container(f"{pod.where}.{name}", spec)
 
 
@@ -239,25 +243,22 @@ IMAGE_KINDS: Final = (*KINDS, *AWS_IMAGES, TASKS)
 
 def images(subject: Subject) -> Iterator[tuple[str, str]]:
     """Every image that a resource runs, with the place that names it."""
+    yield from each(AWS_IMAGES.get(subject.kind, ()), lambda path: _at_path(subject.props, path))
     if subject.kind == TASKS:
-        for at, task in enumerate(decoded(subject.props.get("containerDefinitions")) or ()):
-            yield f"containerDefinitions[{at}]", task.get("image", "")
-    for path in AWS_IMAGES.get(subject.kind, ()):
-        yield from _texts(subject.props, path)
-    yield from each(all_containers(subject), _image)
-    trainer = within(subject.props, "spec", "trainer", "image") if subject.kind.endswith(":TrainJob") else None
-    if trainer:
-        yield "spec.trainer", trainer
+        tasks = listed(decoded(subject.props, "containerDefinitions"))
+        yield from each(range(len(tasks)), lambda at: _image(f"containerDefinitions[{at}]", tasks[at]))
+    yield from each(all_containers(subject), lambda container: _image(container.where, container.spec))
+    if subject.kind.endswith(":TrainJob"):
+        yield from _image("spec.trainer", within(subject.props, "spec", "trainer"))
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[str, str]]:
+def _at_path(props: Mapping[str, Any], path: Path) -> Iterator[tuple[str, str]]:
     *above, last = path
-    for where, holder in _at(value, tuple(above), ""):
-        if holder.get(last):
-            yield ".".join(filter(None, (where, last))), holder[last]
+    yield from each(_at(props, tuple(above), ""), lambda found: _image(*found, last=last))
 
 
-def _image(container: Container) -> Iterator[tuple[str, str]]:
-    image = container.spec.get("image")
+def _image(where: str, holder: Any, last: str = "") -> Iterator[tuple[str, str]]:
+    """The image that an object names, if it does, in the field `last` of its place."""
+    image = text(holder, last or "image")
     if image:
-        yield container.where, image
+        yield ".".join(filter(None, (where, last))), image

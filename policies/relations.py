@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from model import Subject
-from reading import matches_any
+from reading import gathered, matches_any, settle, text
 
 Companions = Callable[[Subject], Sequence[Subject]]
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
@@ -22,28 +22,30 @@ def companions(
 ) -> Companions:
     """Finds the companions of one of the resources: of one of the kinds, and with a property made of that resource.
 
-    A property that was made of none of them is compared with the resource's property `name`, by default its namesake.
-    Where it is not known, a resource for which no other companion is found cannot be judged.
+    A property that was made of none of them is compared with the resource's property `name`, by default its namesake;
+    a dot leads into an object.
+    Where it is not known or unreadable, a resource for which no other companion is found cannot be judged.
     """
+    path, own_path = prop.split("."), (name or prop).split(".")
     urns = {resource.urn for resource in resources}
     by_urn: dict[str, list[Subject]] = defaultdict(list)
-    by_name: dict[object, list[Subject]] = defaultdict(list)
-    unknown: list[Exception] = []
+    by_name: dict[str, list[Subject]] = defaultdict(list)
+    others = []
     for subject in of_kinds(subjects, kinds):
-        targets = urns.intersection(subject.needs.get(prop, ()))
+        targets = urns.intersection(subject.needs.get(path[0], ()))
         for urn in targets:
             by_urn[urn].append(subject)
         if not targets:
-            try:
-                by_name[subject.props.get(prop)].append(subject)
-            except Exception as error:  # noqa: BLE001 - what an unknown value raises; raised again where it matters
-                unknown.append(error)
+            others.append(subject)
+    late: list[Exception] = []
+    for target, subject in gathered(others, lambda other: (text(other.props, *path), other), late):
+        by_name[target].append(subject)
 
     def found(resource: Subject) -> Sequence[Subject]:
-        named = by_name.get(resource.props.get(name or prop), []) if by_name else []
-        both = [*by_urn.get(resource.urn, ()), *named]
-        if unknown and not both:
-            raise unknown[0]
+        own = text(resource.props, *own_path) if by_name else ""
+        both = [*by_urn.get(resource.urn, ()), *(by_name.get(own, ()) if own else ())]
+        if not both:
+            settle(late)
         return both
 
     return found

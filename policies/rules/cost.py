@@ -1,6 +1,6 @@
 """Cost and capacity: what may run, how much of it at most, and what is never switched off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from mlplatform.facts.labels import GPU
 from model import ADVICE, ALWAYS, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
 from nodes import INSTANCES, NODE_GROUP, NODE_POOLS, gpu_types, gpus_of, instance_types, most_nodes, pool_of
 from pods import KINDS, Pod, containers, pods
-from reading import each, listed, plain, shown, within
+from reading import each, gathered, listed, mapping, plain, settle, shown, text, within
 from relations import BUCKETS, companions, of_kinds
 
 HOURS_A_MONTH: Final = 730
@@ -34,19 +34,21 @@ def gpu_types_allowed(subject: Subject, given: Parameters) -> Findings:
 
 def gpu_count(subjects: Sequence[Subject], given: Parameters) -> Found:
     """More GPUs, all pools and groups at their limits, than the environment may have."""
-    counts: dict[str, Decimal] = {}
-
-    def count(subject: Subject) -> Found:
-        number = _most_gpus(subject)
-        if number:
-            counts[subject.name] = number
-        yield from ()
-
-    yield from each(of_kinds(subjects, (*NODE_POOLS, *INSTANCES)), count)
-    total = sum(counts.values())
+    late: list[Exception] = []
+    counts = _counts(subjects, _most_gpus, late)
+    total = sum((count for _, count in counts), Decimal(0))
     if total > given["max_gpus"]:
-        parts = shown(f"{name} {plain(number)}" for name, number in sorted(counts.items()))
-        yield None, f"There may be {plain(Decimal(total))} GPUs ({parts}); allowed are {given['max_gpus']:g}."
+        parts = shown(f"{name} {plain(count)}" for name, count in sorted(counts))
+        yield None, f"There may be {plain(total)} GPUs ({parts}); allowed are {given['max_gpus']:g}."
+    settle(late)
+
+
+def _counts(
+    subjects: Sequence[Subject], read: Callable[[Subject], Decimal], late: list[Exception]
+) -> list[tuple[str, Decimal]]:
+    """What each pool, group and instance has of something, by name, where it has any."""
+    nodes = of_kinds(subjects, (*NODE_POOLS, *INSTANCES))
+    return [(name, count) for name, count in gathered(nodes, lambda node: (node.name, read(node)), late) if count]
 
 
 def _most_gpus(subject: Subject) -> Decimal:
@@ -66,10 +68,10 @@ def nodes_tainted(subject: Subject, _: Parameters) -> Findings:
     """GPU nodes that take any pod."""
     if subject.kind in NODE_POOLS:
         pool = pool_of(subject)
-        taints = [within(taint, "effect") for taint in listed(pool.spec, "template", "spec", "taints")]
+        taints = [text(taint, "effect") for taint in listed(pool.spec, "template", "spec", "taints")]
         needed = pool.has_gpus
     else:
-        taints = [within(taint, "effect") for taint in listed(subject.props, "taints")]
+        taints = [text(taint, "effect") for taint in listed(subject.props, "taints")]
         needed = any(True for _ in gpu_types(subject))
     if needed and not {"NoSchedule", "NO_SCHEDULE", "NoExecute", "NO_EXECUTE"} & set(taints):
         yield "The GPU nodes have no taint, so pods without GPU fill them."
@@ -81,9 +83,9 @@ def pods_ask_rightly(subject: Subject, _: Parameters) -> Findings:
 
 
 def _asks_rightly(pod: Pod) -> Findings:
-    asking = [container for container in containers(pod) if gpus_of(container.spec.get("resources"))]
+    asking = [container for container in containers(pod) if gpus_of(within(container.spec, "resources"))]
     for container in asking:
-        limits = within(container.spec, "resources", "limits") or {}
+        limits = mapping(container.spec, "resources", "limits")
         if not any(str(name).startswith("nvidia.com/") for name in list(limits)):
             yield f"{container.where} requests a GPU without a limit, which Kubernetes refuses."
     if asking and not any(_tolerates(toleration) for toleration in pod.items("tolerations")):
@@ -91,25 +93,19 @@ def _asks_rightly(pod: Pod) -> Findings:
 
 
 def _tolerates(toleration: Any) -> bool:
-    return within(toleration, "key") in {None, GPU} and within(toleration, "effect") in {None, "NoSchedule"}
+    return text(toleration, "key") in {"", GPU} and text(toleration, "effect") in {"", "NoSchedule"}
 
 
 def monthly_cost(subjects: Sequence[Subject], given: Parameters) -> Found:
     """More money a month, all nodes on demand and at their limits, than the environment may cost."""
-    costs: dict[str, Decimal] = {}
-
-    def add(subject: Subject) -> Found:
-        cost = _most_usd_hour(subject) * HOURS_A_MONTH
-        if cost:
-            costs[subject.name] = cost
-        yield from ()
-
-    yield from each(of_kinds(subjects, (*NODE_POOLS, *INSTANCES)), add)
-    total = sum(costs.values())
+    late: list[Exception] = []
+    costs = _counts(subjects, lambda node: _most_usd_hour(node) * HOURS_A_MONTH, late)
+    total = sum((cost for _, cost in costs), Decimal(0))
     if total > given["max_usd"]:
-        dearest = sorted(costs.items(), key=lambda item: (-item[1], item[0]))[:3]
+        dearest = sorted(costs, key=lambda item: (-item[1], item[0]))[:3]
         parts = shown(f"{name} {cost:.0f}" for name, cost in dearest)
         yield None, f"Nodes may cost {total:.0f} USD a month (most: {parts}); allowed are {given['max_usd']:g}."
+    settle(late)
 
 
 def _most_usd_hour(subject: Subject) -> Decimal:
@@ -122,7 +118,7 @@ def _most_usd_hour(subject: Subject) -> Decimal:
 def idle_notebooks(subject: Subject, _: Parameters) -> Findings:
     """A notebook that runs, and costs, while nobody works."""
     if subject.kind == NOTEBOOK:
-        if not subject.props.get("lifecycleConfigName"):
+        if not text(subject.props, "lifecycleConfigName"):
             yield "Nothing stops the notebook when nobody works."
     elif within(subject.props, *IDLE, "lifecycleManagement") != "ENABLED":
         yield "Nothing stops the domain's notebooks when nobody works."
@@ -150,8 +146,8 @@ def unfinished_uploads(subjects: Sequence[Subject], _: Parameters) -> Found:
     yield from each(buckets, judge)
 
 
-def _ends_uploads(rule: Mapping[str, Any]) -> bool:
-    return bool(rule.get("abortIncompleteMultipartUpload") or rule.get("abortIncompleteMultipartUploadDays"))
+def _ends_uploads(rule: Any) -> bool:
+    return bool(within(rule, "abortIncompleteMultipartUpload") or within(rule, "abortIncompleteMultipartUploadDays"))
 
 
 def nat_gateways(subjects: Sequence[Subject], given: Parameters) -> Found:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from documents import Statement, of_key, of_resource, statements
 from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import each, listed, shown, truth, within
+from reading import each, listed, number, shown, text, truth, within
 from relations import BUCKETS, companions, of_kinds
 
 TLS: Final = "aws:SecureTransport"
@@ -27,6 +27,13 @@ MAPPINGS: Final = {
     "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass": ("spec", "blockDeviceMappings"),
 }
 """Where what describes instances describes their volumes. Karpenter's own default, where it is absent, is encrypted."""
+OWN_ALGORITHM: Final = (
+    "serverSideEncryptionConfiguration",
+    "rule",
+    "applyServerSideEncryptionByDefault",
+    "sseAlgorithm",
+)
+"""Where a bucket itself names the algorithm."""
 
 
 def bucket_encryption(subjects: Sequence[Subject], _: Parameters) -> Found:
@@ -44,12 +51,11 @@ def bucket_encryption(subjects: Sequence[Subject], _: Parameters) -> Found:
 
     def judge(bucket: Subject) -> Found:
         given = [
-            within(rule, "applyServerSideEncryptionByDefault", "sseAlgorithm")
+            text(rule, "applyServerSideEncryptionByDefault", "sseAlgorithm")
             for setting in settings(bucket)
             for rule in listed(setting.props, "rules")
         ]
-        own = within(bucket.props, "serverSideEncryptionConfiguration", "rule", "applyServerSideEncryptionByDefault")
-        algorithm = next(iter(given), None) or within(own, "sseAlgorithm") or "AES256"
+        algorithm = next(iter(given), "") or text(bucket.props, *OWN_ALGORITHM) or "AES256"
         if not algorithm.startswith("aws:kms"):
             yield bucket, f"The bucket's objects are encrypted with {algorithm}, not with a KMS key."
 
@@ -62,10 +68,8 @@ def bucket_tls(subjects: Sequence[Subject], _: Parameters) -> Found:
     policies = companions(buckets, subjects, ("aws:s3/bucketPolicy:BucketPolicy",), "bucket")
 
     def judge(bucket: Subject) -> Found:
-        given = [statement for policy in policies(bucket) for statement in of_resource(policy)]
-        own = bucket.props.get("policy")
-        given += statements(own) if own else ()
-        if not _demands_tls(given):
+        demanded = any(_demands_tls(of_resource(policy)) for policy in policies(bucket))
+        if not demanded and not _demands_tls(statements(bucket.props, "policy")):
             yield bucket, "The bucket's policy denies no request without TLS."
 
     yield from each(buckets, judge)
@@ -73,7 +77,7 @@ def bucket_tls(subjects: Sequence[Subject], _: Parameters) -> Found:
 
 def message_tls(subject: Subject, _: Parameters) -> Findings:
     """A queue or topic whose policy lets requests without TLS through."""
-    if not _demands_tls(list(of_resource(subject))):
+    if not _demands_tls(of_resource(subject)):
         yield "The policy denies no request without TLS."
 
 
@@ -86,7 +90,7 @@ def volumes(subject: Subject, _: Parameters) -> Findings:
     if subject.kind == VOLUME:
         yield from _device({"deviceName": "itself", "encrypted": subject.props.get("encrypted")})
     elif subject.kind == INSTANCE:
-        root = within(subject.props, "rootBlockDevice") or {}
+        root = subject.props.get("rootBlockDevice") or {}
         yield from each([root, *listed(subject.props, "ebsBlockDevices")], _device)
     else:
         yield from each(listed(subject.props, *MAPPINGS[subject.kind]), _mapping)
@@ -94,26 +98,26 @@ def volumes(subject: Subject, _: Parameters) -> Findings:
 
 def _mapping(mapping: Any) -> Findings:
     ebs = within(mapping, "ebs")
-    if ebs is not None and not truth(within(ebs, "encrypted")):
+    if ebs is not None and not truth(ebs, "encrypted"):
         yield f"The volume {within(mapping, 'deviceName')} is not encrypted."
 
 
 def _device(device: Any) -> Findings:
-    if not truth(within(device, "encrypted")):
+    if not truth(device, "encrypted"):
         yield f"The volume {within(device, 'deviceName') or 'of the root'} is not encrypted."
 
 
 def file_systems(subject: Subject, _: Parameters) -> Findings:
     """An EFS file system that is not encrypted with a key of one's own."""
-    if not truth(subject.props.get("encrypted")):
+    if not truth(subject.props, "encrypted"):
         yield "The file system is not encrypted."
-    elif not subject.props.get("kmsKeyId"):
+    elif not text(subject.props, "kmsKeyId"):
         yield "The file system is encrypted with AWS's key, which nobody here can revoke."
 
 
 def fsx(subject: Subject, _: Parameters) -> Findings:
     """An FSx file system under AWS's own key."""
-    if not subject.props.get("kmsKeyId"):
+    if not text(subject.props, "kmsKeyId"):
         yield "The file system is encrypted with AWS's key, which nobody here can revoke."
 
 
@@ -126,21 +130,20 @@ def eks_secrets(cluster: Subject, _: Parameters) -> Findings:
 def sagemaker_keys(subject: Subject, _: Parameters) -> Findings:
     """SageMaker storage under AWS's own key."""
     prop = SAGEMAKER_KEYS[subject.kind]
-    if not subject.props.get(prop):
+    if not text(subject.props, prop):
         yield f"{prop} is absent: volumes are encrypted with AWS's key, which nobody here can revoke."
 
 
 def sagemaker_traffic(subject: Subject, _: Parameters) -> Findings:
     """SageMaker jobs whose containers speak to each other in clear."""
-    config = subject.props.get("networkConfig")
-    if not truth(within(config, "enableInterContainerTrafficEncryption")):
+    if not truth(subject.props, "networkConfig", "enableInterContainerTrafficEncryption"):
         yield "Containers of the job speak to each other unencrypted."
 
 
 def key_rotation(key: Subject, _: Parameters) -> Findings:
     """A symmetric key that never rotates; KMS rotates no asymmetric key and no HMAC."""
-    spec = key.props.get("customerMasterKeySpec") or "SYMMETRIC_DEFAULT"
-    if spec == "SYMMETRIC_DEFAULT" and not truth(key.props.get("enableKeyRotation")):
+    spec = text(key.props, "customerMasterKeySpec") or "SYMMETRIC_DEFAULT"
+    if spec == "SYMMETRIC_DEFAULT" and not truth(key.props, "enableKeyRotation"):
         yield "The key's material never rotates."
 
 
@@ -153,18 +156,18 @@ def key_principals(key: Subject, _: Parameters) -> Findings:
 
 def log_groups(group: Subject, given: Parameters) -> Findings:
     """A log group under AWS's own key, or one that keeps its logs too short or for ever."""
-    days = group.props.get("retentionInDays") or 0
+    days = number(group.props, "retentionInDays") or 0
     if not days:
         yield "Logs are kept for ever."
     elif days < given["min_days"]:
         yield f"Logs are kept for {days:g} days; at least {given['min_days']:g} are needed to look into an incident."
-    if not group.props.get("kmsKeyId"):
+    if not text(group.props, "kmsKeyId"):
         yield "Logs are not encrypted with a KMS key of your own."
 
 
 def secret_keys(secret: Subject, _: Parameters) -> Findings:
     """A secret under AWS's own key."""
-    if not secret.props.get("kmsKeyId"):
+    if not text(secret.props, "kmsKeyId"):
         yield "The secret is encrypted with AWS's key, which every principal of the account may use."
 
 
@@ -182,25 +185,25 @@ def secret_rotation(subjects: Sequence[Subject], _: Parameters) -> Found:
 
 def databases(database: Subject, _: Parameters) -> Findings:
     """A database whose storage is not encrypted."""
-    if not truth(database.props.get("storageEncrypted")):
+    if not truth(database.props, "storageEncrypted"):
         yield "The database's storage is not encrypted."
 
 
 def tables(table: Subject, _: Parameters) -> Findings:
     """A DynamoDB table under AWS's own key."""
-    if not within(table.props.get("serverSideEncryption"), "kmsKeyArn"):
+    if not text(table.props, "serverSideEncryption", "kmsKeyArn"):
         yield "The table is encrypted with AWS's key, which nobody here can revoke."
 
 
 def queues(queue: Subject, _: Parameters) -> Findings:
     """A queue whose messages are not encrypted."""
-    if not queue.props.get("kmsMasterKeyId") and queue.props.get("sqsManagedSseEnabled") is False:
+    if not text(queue.props, "kmsMasterKeyId") and not truth(queue.props, "sqsManagedSseEnabled", default=True):
         yield "The queue's messages are not encrypted."
 
 
 def topics(topic: Subject, _: Parameters) -> Findings:
     """A topic whose messages are not encrypted."""
-    if not topic.props.get("kmsMasterKeyId"):
+    if not text(topic.props, "kmsMasterKeyId"):
         yield "The topic's messages are not encrypted."
 
 

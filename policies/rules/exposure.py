@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from documents import RESOURCE, of_resource
 from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import each, listed, matches_any, shown, truth, within
+from reading import each, listed, mapping, matches_any, number, shown, text, texts, truth, within
 from relations import BUCKETS, companions, of_kinds
 
 OPEN: Final = ("0.0.0.0/0", "::/0")
@@ -16,6 +16,7 @@ DEFAULT_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 GROUP_RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+CIDRS: Final = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 BLOCKS: Final = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 METADATA: Final[Mapping[str, tuple[str, ...]]] = {
     "aws:ec2/instance:Instance": ("metadataOptions",),
@@ -36,7 +37,7 @@ def public_access(subjects: Sequence[Subject], _: Parameters) -> Found:
 
     def judge(bucket: Subject) -> Found:
         given = blocks(bucket)
-        missing = [name for name in BLOCKS if not any(truth(block.props.get(name)) for block in given)]
+        missing = [name for name in BLOCKS if not any(truth(block.props, name) for block in given)]
         if missing:
             yield bucket, f"The bucket may become public; not set: {shown(missing)}."
 
@@ -45,7 +46,7 @@ def public_access(subjects: Sequence[Subject], _: Parameters) -> Found:
 
 def public_acl(subject: Subject, _: Parameters) -> Findings:
     """An access control list that lets everybody in."""
-    acl = subject.props.get("acl") or "private"
+    acl = text(subject.props, "acl") or "private"
     if acl.startswith("public-") or acl == "authenticated-read":
         yield f"The access control list is {acl}."
 
@@ -59,31 +60,31 @@ def public_policy(subject: Subject, _: Parameters) -> Findings:
 
 def lambda_url(url: Subject, _: Parameters) -> Findings:
     """A function URL that asks nobody who they are."""
-    kind = url.props.get("authorizationType")
+    kind = text(url.props, "authorizationType") or None
     if kind != "AWS_IAM":
         yield f"authorizationType is {kind}: everybody may call the function."
 
 
 def endpoint_private(cluster: Subject, _: Parameters) -> Findings:
     """A Kubernetes API with a public endpoint, which is EKS's default."""
-    if within(cluster.props, "vpcConfig", "endpointPublicAccess") is not False:
+    if truth(cluster.props, "vpcConfig", "endpointPublicAccess", default=True):
         yield "The Kubernetes API has a public endpoint."
 
 
 def endpoint_cidrs(cluster: Subject, _: Parameters) -> Findings:
     """A Kubernetes API that anybody can reach; EKS opens a public endpoint without CIDRs to all."""
-    access = cluster.props.get("vpcConfig") or {}
-    if access.get("endpointPublicAccess") is False:
+    access = mapping(cluster.props, "vpcConfig")
+    if not truth(access, "endpointPublicAccess", default=True):
         return
-    for cidr in listed(access, "publicAccessCidrs") or OPEN[:1]:
+    for cidr in texts(access, "publicAccessCidrs") or OPEN[:1]:
         if cidr in OPEN:
             yield f"The Kubernetes API is open to {cidr}."
 
 
 def node_ssh(group: Subject, _: Parameters) -> Findings:
     """Nodes that take SSH from anywhere: what EKS opens for a key without a source."""
-    access = group.props.get("remoteAccess")
-    if within(access, "ec2SshKey") and not listed(access, "sourceSecurityGroupIds"):
+    access = mapping(group.props, "remoteAccess")
+    if text(access, "ec2SshKey") and not listed(access, "sourceSecurityGroupIds"):
         yield "Nodes take SSH from anywhere: remoteAccess has a key and no source."
 
 
@@ -97,43 +98,39 @@ class _Allowed:
     description: Any
 
 
-def _inline(rules: Sequence[Any]) -> Iterator[_Allowed]:
-    for rule in rules:
-        cidrs = [*listed(rule, "cidrBlocks"), *listed(rule, "ipv6CidrBlocks")]
-        yield _Allowed(cidrs, _protocol(within(rule, "protocol")), _ports(rule), within(rule, "description"))
+def _rule(rule: Any) -> Iterator[_Allowed]:
+    cidrs = [cidr for field in CIDRS for cidr in texts(rule, field)]
+    yield _Allowed(cidrs, _protocol(rule), _ports(rule), within(rule, "description"))
 
 
-def _single(rule: Mapping[str, Any]) -> _Allowed:
-    cidrs = [cidr for cidr in (rule.get("cidrIpv4"), rule.get("cidrIpv6")) if cidr]
-    return _Allowed(cidrs, _protocol(rule.get("ipProtocol")), _ports(rule), rule.get("description"))
-
-
-def _protocol(given: Any) -> str:
-    return "all" if given in {"-1", "all"} else str(given)
+def _protocol(rule: Any) -> str:
+    protocol = text(rule, "protocol") or text(rule, "ipProtocol")
+    return "all" if protocol == "-1" else protocol
 
 
 def _ports(rule: Any) -> str:
-    low, high = within(rule, "fromPort"), within(rule, "toPort")
-    if _protocol(within(rule, "protocol") or within(rule, "ipProtocol")) == "all" or low is None:
+    low, high = number(rule, "fromPort"), number(rule, "toPort")
+    if _protocol(rule) == "all" or low is None:
         return "all ports"
-    return f"port {low:g}" if low == high else f"ports {low:g} to {high:g}"
+    return f"port {low:g}" if high in {low, None} else f"ports {low:g} to {high:g}"
 
 
 def _allowed(subject: Subject, direction: str) -> Iterator[_Allowed]:
     """The rules of one direction, in any of the three forms."""
     if subject.kind in {GROUP, DEFAULT_GROUP}:
-        yield from _inline(listed(subject.props, direction))
+        yield from each(listed(subject.props, direction), _rule)
     elif subject.kind == GROUP_RULE:
-        yield from _inline([subject.props] if subject.props.get("type") == direction else [])
+        yield from _rule(subject.props) if subject.props.get("type") == direction else ()
     elif subject.kind == (INGRESS if direction == "ingress" else EGRESS):
-        yield _single(subject.props)
+        yield from _rule(subject.props)
 
 
 def open_ingress(subject: Subject, given: Parameters) -> Findings:
     """A security group that lets the internet in."""
+    allowed = {f"port {port:g}" for port in given["ports"]}
     for rule in _allowed(subject, "ingress"):
         for cidr in rule.cidrs:
-            if cidr in OPEN and rule.ports not in {f"port {port:g}" for port in given["ports"]}:
+            if cidr in OPEN and rule.ports not in allowed:
                 yield f"{cidr} may reach {rule.ports}, protocol {rule.protocol}."
 
 
@@ -147,17 +144,20 @@ def open_egress(subject: Subject, _: Parameters) -> Findings:
 
 def described(subject: Subject, _: Parameters) -> Findings:
     """A security group, or a rule of one, that does not say what it is for."""
-    if subject.kind == GROUP and subject.props.get("description") in {None, "", "Managed by Pulumi"}:
+    if subject.kind == GROUP and text(subject.props, "description") in {"", "Managed by Pulumi"}:
         yield "The security group has no description."
-    for direction in ("ingress", "egress"):
-        for rule in _allowed(subject, direction):
-            if not rule.description:
-                yield f"The {direction} rule for {rule.ports} has no description."
+    yield from each(("ingress", "egress"), lambda direction: _undescribed(subject, direction))
+
+
+def _undescribed(subject: Subject, direction: str) -> Findings:
+    for rule in _allowed(subject, direction):
+        if not rule.description:
+            yield f"The {direction} rule for {rule.ports} has no description."
 
 
 def subnet_addresses(subnet: Subject, _: Parameters) -> Findings:
     """A subnet that gives every instance a public address."""
-    if truth(subnet.props.get("mapPublicIpOnLaunch")):
+    if truth(subnet.props, "mapPublicIpOnLaunch"):
         yield "Instances of the subnet get public addresses."
 
 
@@ -170,7 +170,7 @@ def metadata_service(subject: Subject, _: Parameters) -> Findings:
         return
     if within(options, "httpTokens") != "required":
         yield "The metadata service answers without a token (IMDSv1)."
-    hops = within(options, "httpPutResponseHopLimit")
+    hops = number(options, "httpPutResponseHopLimit")
     if hops is not None and hops > 1:
         yield f"The metadata service answers over {hops:g} hops, so pods get the node's credentials."
 
@@ -191,7 +191,7 @@ def notebook_isolated(notebook: Subject, _: Parameters) -> Findings:
     """A notebook on the internet, outside a VPC, or with root."""
     if notebook.props.get("directInternetAccess") != "Disabled":
         yield "The notebook has direct access to the internet."
-    if not notebook.props.get("subnetId"):
+    if not text(notebook.props, "subnetId"):
         yield "The notebook is in no VPC of yours."
     if notebook.props.get("rootAccess") != "Disabled":
         yield "Users of the notebook are root on it."
@@ -199,7 +199,7 @@ def notebook_isolated(notebook: Subject, _: Parameters) -> Findings:
 
 def model_isolated(model: Subject, _: Parameters) -> Findings:
     """A model's container that may call out."""
-    if not truth(model.props.get("enableNetworkIsolation")):
+    if not truth(model.props, "enableNetworkIsolation"):
         yield "The model's container may open connections to anywhere."
 
 
@@ -207,14 +207,14 @@ def public_balancer(service: Subject, _: Parameters) -> Findings:
     """A Service with a load balancer on the internet."""
     if within(service.props, "spec", "type") != "LoadBalancer":
         return
-    annotations = within(service.props, "metadata", "annotations") or {}
+    annotations = mapping(service.props, "metadata", "annotations")
     if not any(annotations.get(key) == value for key, value in INTERNAL.items()):
         yield "The load balancer is open to the internet."
 
 
 def public_database(database: Subject, _: Parameters) -> Findings:
     """A database with a public address."""
-    if truth(database.props.get("publiclyAccessible")):
+    if truth(database.props, "publiclyAccessible"):
         yield "The database has a public address."
 
 

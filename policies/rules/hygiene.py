@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from model import ADVICE, ALWAYS, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import decoded, matches_any, shown, within
+from reading import decoded, mapping, matches_any, shown
 from relations import of_kinds
 
 TAGGABLE: Final = (
@@ -52,13 +52,9 @@ RENDERED: Final = ("kubernetes:helm.sh/*:Chart", "kubernetes:yaml*", "kubernetes
 
 def _tags(subject: Subject) -> Mapping[str, Any]:
     """A resource's own tags, above its provider's."""
-    default = _default_tags(subject.provider) if subject.provider else {}
-    own = subject.props.get("tags") or {}
+    default = mapping(decoded(subject.provider.props, "defaultTags"), "tags") if subject.provider else {}
+    own = mapping(subject.props, "tags")
     return {**{key: default[key] for key in default}, **{key: own[key] for key in own}}
-
-
-def _default_tags(provider: Subject) -> Mapping[str, Any]:
-    return within(decoded(provider.props.get("defaultTags")), "tags") or {}
 
 
 def required_tags(subject: Subject, given: Parameters) -> Findings:

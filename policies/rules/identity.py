@@ -1,11 +1,11 @@
 """Identity: who may do what, in AWS and in Kubernetes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from documents import INLINE, MANAGED, RESOURCE, Statement, managed, of_identity, of_trust, statements
 from model import ADVICE, ALWAYS, PRODUCTION, Findings, Parameter, Parameters, Rule, Severity, Subject
-from reading import each, listed, matches_any, shown, within
+from reading import UnreadableError, each, listed, matches_any, shown, text, within
 
 ESCALATIONS: Final[Mapping[str, Sequence[str]]] = {
     "make access keys of other users": ("iam:CreateAccessKey",),
@@ -64,18 +64,26 @@ DOCUMENTS: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
 
 def readable(subject: Subject, _: Parameters) -> Findings:
     """A document that is no policy: nobody can judge it, and AWS refuses it."""
-    for first, *rest in DOCUMENTS[subject.kind]:
-        for item in listed(subject.props, first):
-            document = within(item, *rest) if rest else item
-            try:
-                statements(document)
-            except ValueError:
-                yield f"{first} holds no JSON document."
+    yield from each(DOCUMENTS[subject.kind], lambda path: _unreadable(subject.props, path))
 
 
-def _ordinary(subject: Subject) -> list[Statement]:
+def _unreadable(props: Mapping[str, Any], path: Sequence[str]) -> Findings:
+    *above, last = path
+    yield from each(listed(props, *above), lambda holder: _no_document(holder, last))
+
+
+def _no_document(holder: Any, prop: str) -> Findings:
+    if within(holder, prop) == "":
+        yield f"{prop}: got empty text; must be a policy document."
+    try:
+        statements(holder, prop)
+    except UnreadableError as error:
+        yield f"{error}."
+
+
+def _ordinary(subject: Subject) -> Iterator[Statement]:
     """Statements that allow, less those of administrators, which have a rule of their own."""
-    return [item for item in of_identity(subject) if item.allows and not item.of_an_administrator]
+    return (item for item in of_identity(subject) if item.allows and not item.of_an_administrator)
 
 
 def wildcard_actions(subject: Subject, given: Parameters) -> Findings:
@@ -127,7 +135,7 @@ def public_trust(role: Subject, _: Parameters) -> Findings:
 def pinned_subjects(role: Subject, _: Parameters) -> Findings:
     """A role that any token of an issuer may take."""
     for statement in of_trust(role):
-        for provider in (statement.principals or {}).get("Federated", ()) if statement.allows else ():
+        for provider in statement.principals.get("Federated", ()) if statement.allows else ():
             if statement.can("sts:AssumeRoleWithWebIdentity"):
                 yield from _pinned(statement, provider.partition(":oidc-provider/")[2] or provider)
 
@@ -175,10 +183,10 @@ def cluster_admins(binding: Subject, _: Parameters) -> Findings:
 
 def eks_admins(association: Subject, given: Parameters) -> Findings:
     """A principal that may do everything in the cluster."""
-    policy = str(association.props.get("policyArn")).rpartition("/")[2]
+    policy = text(association.props, "policyArn").rpartition("/")[2]
     if policy == "AmazonEKSClusterAdminPolicy":
-        principal = association.props.get("principalArn")
-        if not matches_any(str(principal), given["allowed"]):
+        principal = text(association.props, "principalArn")
+        if not matches_any(principal, given["allowed"]):
             yield f"{principal} may do everything in the cluster."
 
 

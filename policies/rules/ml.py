@@ -1,7 +1,8 @@
 """What goes wrong in machine learning in particular: quotas, evictions, endpoints, models and feature data."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,8 +10,8 @@ from documents import INLINE, Statement, of_identity, of_resource
 from mlplatform.facts.labels import GPU, KARPENTER_CAPACITY_TYPE, KARPENTER_NODE_POOL
 from model import ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
 from nodes import FLAVOR, NODE_GROUP, NODE_POOLS, PURPOSE, pool_of
-from pods import pods
-from reading import each, listed, matches_any, plain, quantity, shown, within
+from pods import Pod, pods
+from reading import each, gathered, listed, mapping, matches_any, number, plain, quantity, settle, shown, text, within
 from relations import BUCKETS, of_kinds
 
 QUEUES: Final = ("kubernetes:kueue.x-k8s.io/*:ClusterQueue", "kubernetes:kueue.x-k8s.io/*:Cohort")
@@ -36,24 +37,33 @@ MUTABLE: Final = ("current", "latest", "main", "master", "prod", "production", "
 
 def quota_within_pools(subjects: Sequence[Subject], _: Parameters) -> Found:
     """A flavor whose queues promise more GPUs than its pool may start."""
-    limits = {_name(pool): pool_of(pool).gpu_limit for pool in of_kinds(subjects, NODE_POOLS)}
-    flavors = {
-        _name(flavor): within(flavor.props, "spec", "nodeLabels", KARPENTER_NODE_POOL)
-        for flavor in of_kinds(subjects, (FLAVOR,))
-    }
-    sums: dict[str, Decimal] = {}
-    for queue in of_kinds(subjects, QUEUES):
-        for flavor, number in _quotas(queue):
-            sums[flavor] = sums.get(flavor, Decimal(0)) + number
-    for flavor, promised in sorted(sums.items()):
-        limit = limits.get(flavors.get(flavor) or "")
-        if limit is not None and promised > limit:
-            pool = next(item for item in of_kinds(subjects, NODE_POOLS) if _name(item) == flavors[flavor])
-            yield pool, f"Queues promise {plain(promised)} GPUs of flavor {flavor}; its pool's limit is {plain(limit)}."
+    late: list[Exception] = []
+    pools = dict(gathered(of_kinds(subjects, NODE_POOLS), lambda pool: (_name(pool), pool), late))
+    flavors = dict(gathered(of_kinds(subjects, (FLAVOR,)), lambda flavor: (_name(flavor), _pool_name(flavor)), late))
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for quotas in gathered(of_kinds(subjects, QUEUES), lambda queue: [*_quotas(queue)], late):
+        for flavor, promised in quotas:
+            sums[flavor] += promised
+
+    def judge(flavor: str) -> Found:
+        name = flavors.get(flavor)
+        pool = pools.get(name) if name else None
+        limit = pool_of(pool).gpu_limit if pool else None
+        if limit is not None and sums[flavor] > limit:
+            what = f"Queues promise {plain(sums[flavor])} GPUs of flavor {flavor}"
+            yield pool, f"{what}; its pool's limit is {plain(limit)}."
+
+    yield from each(sorted(sums), judge)
+    settle(late)
 
 
 def _name(subject: Subject) -> str:
-    return str(within(subject.props, "metadata", "name"))
+    return text(subject.props, "metadata", "name")
+
+
+def _pool_name(flavor: Subject) -> str:
+    """The pool that a flavor stands for."""
+    return text(flavor.props, "spec", "nodeLabels", KARPENTER_NODE_POOL)
 
 
 def _quotas(queue: Subject) -> Iterator[tuple[str, Decimal]]:
@@ -61,14 +71,13 @@ def _quotas(queue: Subject) -> Iterator[tuple[str, Decimal]]:
         for flavor in listed(group, "flavors"):
             for resource in listed(flavor, "resources"):
                 if within(resource, "name") == GPU:
-                    yield within(flavor, "name"), quantity(within(resource, "nominalQuota"))
+                    yield text(flavor, "name"), quantity(resource, "nominalQuota") or Decimal(0)
 
 
 def consolidation(subjects: Sequence[Subject], _: Parameters) -> Found:
     """A pool of jobs whose nodes Karpenter ends under them."""
-    queued = {
-        within(flavor.props, "spec", "nodeLabels", KARPENTER_NODE_POOL) for flavor in of_kinds(subjects, (FLAVOR,))
-    }
+    late: list[Exception] = []
+    queued = {*gathered(of_kinds(subjects, (FLAVOR,)), _pool_name, late)} - {""}
 
     def judge(subject: Subject) -> Found:
         pool = pool_of(subject)
@@ -76,9 +85,10 @@ def consolidation(subjects: Sequence[Subject], _: Parameters) -> Found:
             yield from ((subject, finding) for finding in _evicts(pool.spec))
 
     yield from each(of_kinds(subjects, NODE_POOLS), judge)
+    settle(late)
 
 
-def _evicts(spec: Mapping[str, Any]) -> Findings:
+def _evicts(spec: Any) -> Findings:
     policy = within(spec, "disruption", "consolidationPolicy") or "WhenEmptyOrUnderutilized"
     if policy != "WhenEmpty" and not any(map(_never, listed(spec, "disruption", "budgets"))):
         yield f"consolidationPolicy is {policy}: Karpenter evicts running jobs to save a node."
@@ -87,7 +97,7 @@ def _evicts(spec: Mapping[str, Any]) -> Findings:
         yield f"Nodes expire after {expire}, which no budget stops, and evicts running jobs."
 
 
-def _never(budget: Mapping[str, Any]) -> bool:
+def _never(budget: Any) -> bool:
     reasons = listed(budget, "reasons")
     always = not within(budget, "schedule") and (not reasons or "Underutilized" in reasons)
     return always and str(within(budget, "nodes")) in {"0", "0%"}
@@ -95,21 +105,29 @@ def _never(budget: Mapping[str, Any]) -> bool:
 
 def spot_serving(subjects: Sequence[Subject], _: Parameters) -> Found:
     """A server on nodes that EC2 takes back within two minutes."""
-    spot = {_name(pool) for pool in of_kinds(subjects, NODE_POOLS) if "spot" in pool_of(pool).capacity_types}
-    for pool in of_kinds(subjects, NODE_POOLS):
-        if pool_of(pool).label(PURPOSE) == "inference" and _name(pool) in spot:
-            yield pool, "The pool serves models and buys spot capacity."
-    for group in of_kinds(subjects, (NODE_GROUP,)):
-        if within(group.props, "labels", PURPOSE) == "inference" and group.props.get("capacityType") == "SPOT":
-            yield group, "The node group serves models and buys spot capacity."
-    yield from each(of_kinds(subjects, (INFERENCE_SERVICE, DEPLOYMENT)), lambda server: _on_spot(server, spot))
+    late: list[Exception] = []
+    pools = of_kinds(subjects, NODE_POOLS)
+    bought = gathered(pools, lambda pool: (_name(pool), "spot" in pool_of(pool).capacity_types), late)
+    spot = {name for name, is_spot in bought if name and is_spot}
+
+    def judge(subject: Subject) -> Found:
+        if subject.kind in NODE_POOLS:
+            if pool_of(subject).label(PURPOSE) == "inference" and "spot" in pool_of(subject).capacity_types:
+                yield subject, "The pool serves models and buys spot capacity."
+        elif subject.kind == NODE_GROUP:
+            if within(subject.props, "labels", PURPOSE) == "inference" and subject.props.get("capacityType") == "SPOT":
+                yield subject, "The node group serves models and buys spot capacity."
+        else:
+            yield from each(pods(subject), lambda pod: _on_spot(subject, pod, spot))
+
+    yield from each([*pools, *of_kinds(subjects, (NODE_GROUP, INFERENCE_SERVICE, DEPLOYMENT))], judge)
+    settle(late)
 
 
-def _on_spot(server: Subject, spot: set[str]) -> Found:
-    for pod in pods(server):
-        selector = pod.spec.get("nodeSelector") or {}
-        if selector.get(KARPENTER_CAPACITY_TYPE) == "spot" or selector.get(KARPENTER_NODE_POOL) in spot:
-            yield server, f"{pod.where} runs on spot capacity."
+def _on_spot(server: Subject, pod: Pod, spot: set[str]) -> Found:
+    selector = mapping(pod.spec, "nodeSelector")
+    if selector.get(KARPENTER_CAPACITY_TYPE) == "spot" or text(selector, KARPENTER_NODE_POOL) in spot:
+        yield server, f"{pod.where} runs on spot capacity."
 
 
 def bounds(subject: Subject, _: Parameters) -> Findings:
@@ -118,8 +136,7 @@ def bounds(subject: Subject, _: Parameters) -> Findings:
         if within(subject.props, "spec", "maxReplicaCount") is None:
             yield "maxReplicaCount is absent: KEDA scales to 100 replicas."
         return
-    annotations = within(subject.props, "metadata", "annotations") or {}
-    if annotations.get(AUTOSCALER) in {"none", "external"}:
+    if text(subject.props, "metadata", "annotations", AUTOSCALER) in {"none", "external"}:
         return
     if not within(subject.props, "spec", "predictor", "maxReplicas"):
         yield "spec.predictor.maxReplicas is absent: the endpoint does not scale with its load."
@@ -133,21 +150,23 @@ def alerted(subjects: Sequence[Subject], _: Parameters) -> Found:
     def judge(endpoint: Subject) -> Found:
         if endpoint.parent in beside:
             return
-        name = _endpoint_name(endpoint)
-        if not any(_names(watcher, name) for watcher in watchers):
-            yield endpoint, f"No alert names the endpoint {name}."
+        name, late = _endpoint_name(endpoint), list[Exception]()
+        if any(gathered(watchers, lambda watcher: _names(watcher, name), late)):
+            return
+        settle(late)
+        yield endpoint, f"No alert names the endpoint {name}."
 
     yield from each(of_kinds(subjects, (INFERENCE_SERVICE, SAGEMAKER_ENDPOINT)), judge)
 
 
 def _endpoint_name(endpoint: Subject) -> str:
-    return str(endpoint.props.get("name")) if endpoint.kind == SAGEMAKER_ENDPOINT else _name(endpoint)
+    return text(endpoint.props, "name") if endpoint.kind == SAGEMAKER_ENDPOINT else _name(endpoint)
 
 
 def _names(watcher: Subject, name: str) -> bool:
     """Whether an alarm has the name as a dimension, or a rule has it in an expression, as a whole word."""
     if watcher.kind == ALARM:
-        dimensions = watcher.props.get("dimensions") or {}
+        dimensions = mapping(watcher.props, "dimensions")
         return name in [dimensions[key] for key in dimensions]
     groups = listed(watcher.props, "spec", "groups")
     texts = [str(within(rule, "expr")) for group in groups for rule in listed(group, "rules")]
@@ -163,7 +182,7 @@ def rollback(subject: Subject, _: Parameters) -> Findings:
     elif subject.kind == ALIAS:
         if subject.props.get("functionVersion") == "$LATEST":
             yield "The alias is on $LATEST: there is no version to go back to."
-    elif within(subject.props, "spec", "revisionHistoryLimit") == 0:
+    elif number(subject.props, "spec", "revisionHistoryLimit") == 0:
         yield "revisionHistoryLimit is 0: there is no revision to go back to."
 
 
@@ -175,7 +194,7 @@ def pinned_models(service: Subject, _: Parameters) -> Findings:
 
 
 def _pinned_model(predictor: Any) -> Findings:
-    uri = within(predictor, "model", "storageUri") or within(predictor, "model", "storage", "path")
+    uri = text(predictor, "model", "storageUri") or text(predictor, "model", "storage", "path")
     if uri and not _pinned(uri):
         yield f"The model {uri} names no version."
 
@@ -200,17 +219,15 @@ def feature_readers(subjects: Sequence[Subject], given: Parameters) -> Found:
         if _of_store(policy) or matches_any(policy.urn.split("::", 2)[-1], given["readers"]):
             return
         found = list(of_resource(policy) if policy.kind == BUCKET_POLICY else of_identity(policy))
-        read = [
-            item.name for urn, item in sorted(data.items()) if urn in needed and _reads(found, str(_physical(item)))
-        ]
+        read = [item.name for urn, item in sorted(data.items()) if urn in needed and _reads(found, _physical(item))]
         if read:
             yield policy, f"The policy lets others read feature data: {shown(read)}."
 
     yield from each(of_kinds(subjects, (*INLINE, BUCKET_POLICY)), judge)
 
 
-def _physical(data: Subject) -> Any:
-    return data.props.get("name" if data.kind == TABLE else "bucket")
+def _physical(data: Subject) -> str:
+    return text(data.props, "name" if data.kind == TABLE else "bucket")
 
 
 def _of_store(subject: Subject) -> bool:
@@ -231,7 +248,7 @@ def cooldown(monitor: Subject, _: Parameters) -> Findings:
     """A drift monitor that asks for one training after the other."""
     retraining = monitor.props.get("retraining")
     # Without it the monitor raises alerts, and nothing else.
-    if retraining is not None and not retraining.get("cooldown_hours"):
+    if retraining is not None and not within(retraining, "cooldown_hours"):
         yield "The monitor asks for one training after the other: it has no cooldown."
 
 

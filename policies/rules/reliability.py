@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import each, listed, shown, truth, within
+from reading import each, listed, number, shown, text, truth
 from relations import BUCKETS, companions, of_kinds
 
 CONTROL_PLANE_LOGS: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
@@ -33,26 +33,26 @@ def protected(subject: Subject, _: Parameters) -> Findings:
 
 def cluster_deletion(cluster: Subject, _: Parameters) -> Findings:
     """A cluster that EKS deletes when asked."""
-    if not truth(cluster.props.get("deletionProtection")):
+    if not truth(cluster.props, "deletionProtection"):
         yield "EKS deletes the cluster when asked."
 
 
 def databases(database: Subject, given: Parameters) -> Findings:
     """A database that can be deleted, or not brought back."""
-    if not truth(database.props.get("deletionProtection")):
+    if not truth(database.props, "deletionProtection"):
         yield "RDS deletes the database when asked."
-    days = database.props.get("backupRetentionPeriod") or 0
+    days = number(database.props, "backupRetentionPeriod") or 0
     if days < given["min_days"]:
         yield f"Backups are kept for {days:g} days; at least {given['min_days']:g} are needed."
-    if truth(database.props.get("skipFinalSnapshot")):
+    if truth(database.props, "skipFinalSnapshot"):
         yield "No last snapshot is taken at deletion."
 
 
 def tables(table: Subject, _: Parameters) -> Findings:
     """A DynamoDB table that can be deleted, or not brought back."""
-    if not truth(within(table.props.get("pointInTimeRecovery"), "enabled")):
+    if not truth(table.props, "pointInTimeRecovery", "enabled"):
         yield "The table cannot be brought back to a point in time."
-    if not truth(table.props.get("deletionProtectionEnabled")):
+    if not truth(table.props, "deletionProtectionEnabled"):
         yield "DynamoDB deletes the table when asked."
 
 
@@ -67,9 +67,8 @@ def versioning(subjects: Sequence[Subject], _: Parameters) -> Found:
     )
 
     def judge(bucket: Subject) -> Found:
-        given = [within(setting.props, "versioningConfiguration", "status") for setting in settings(bucket)]
-        own = truth(within(bucket.props, "versioning", "enabled"))
-        if "Enabled" not in given and not own:
+        given = [text(setting.props, "versioningConfiguration", "status") for setting in settings(bucket)]
+        if "Enabled" not in given and not truth(bucket.props, "versioning", "enabled"):
             yield bucket, "What is overwritten or deleted in the bucket is gone."
 
     yield from each(buckets, judge)
@@ -78,7 +77,7 @@ def versioning(subjects: Sequence[Subject], _: Parameters) -> Found:
 def forced(subject: Subject, _: Parameters) -> Findings:
     """Data that go with their container."""
     for prop in ("forceDestroy", "forceDelete"):
-        if truth(subject.props.get(prop)):
+        if truth(subject.props, prop):
             yield f"{prop} is set: all that it holds is deleted with it."
 
 
@@ -88,7 +87,7 @@ def zones(subject: Subject, _: Parameters) -> Findings:
         subnets = len(listed(subject.props, "vpcConfig", "subnetIds"))
         if subnets < 2:  # noqa: PLR2004 - two zones
             yield f"The cluster is in {subnets} subnet; each is in one zone."
-    elif not truth(subject.props.get("multiAz")):
+    elif not truth(subject.props, "multiAz"):
         yield "The database is in one zone."
 
 
@@ -102,8 +101,8 @@ def control_plane_logs(cluster: Subject, _: Parameters) -> Findings:
 
 def versions(cluster: Subject, given: Parameters) -> Findings:
     """A Kubernetes version that nobody here has tried, or that costs extra."""
-    version = cluster.props.get("version")
-    if version is not None and version not in given["versions"]:
+    version = text(cluster.props, "version")
+    if version and version not in given["versions"]:
         yield f"The version is {version}; allowed are {shown(given['versions'])}."
 
 

@@ -1,16 +1,18 @@
 """Workloads and where their code comes from: images, charts, pods and namespaces."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
 from pods import IMAGE_KINDS, KINDS, Container, Pod, all_containers, containers, images, pods, unreadable
-from reading import each, listed, matches_any, shown, within
-from relations import of_kinds
+from reading import each, listed, mapping, matches_any, shown, text, texts, truth
+from relations import companions, of_kinds
 
 REPOSITORY: Final = "aws:ecr/repository:Repository"
 NAMESPACE: Final = "kubernetes:core/v1:Namespace"
+GUARDS: Final = ("kubernetes:core/v1:ResourceQuota", "kubernetes:networking.k8s.io/v1:NetworkPolicy")
+"""Kinds of which every namespace has one."""
 NAMESPACED: Final = (
     "kubernetes:core/v1:ConfigMap",
     "kubernetes:core/v1:PersistentVolumeClaim",
@@ -71,22 +73,22 @@ def registries(subject: Subject, given: Parameters) -> Findings:
 
 def immutable_tags(repository: Subject, _: Parameters) -> Findings:
     """A repository whose tags can be pushed anew."""
-    if not str(repository.props.get("imageTagMutability")).startswith("IMMUTABLE"):
+    if not text(repository.props, "imageTagMutability").startswith("IMMUTABLE"):
         yield "Tags of the repository can be pushed anew."
 
 
 def scanned(repository: Subject, _: Parameters) -> Findings:
     """A repository whose images nobody looks at."""
-    if within(repository.props, "imageScanningConfiguration", "scanOnPush") is not True:
+    if not truth(repository.props, "imageScanningConfiguration", "scanOnPush"):
         yield "Images are not scanned when they are pushed."
 
 
 def chart_version(chart: Subject, _: Parameters) -> Findings:
     """A chart in whatever version there is."""
-    name = str(chart.props.get("chart") or "")
+    name = text(chart.props, "chart")
     if name.startswith((".", "/")) or name.endswith(".tgz"):
         return  # a file beside the program is what it is
-    version = chart.props.get("version")
+    version = text(chart.props, "version")
     if not version:
         yield "The chart has no version."
     elif not EXACT_VERSION.fullmatch(version):
@@ -95,31 +97,37 @@ def chart_version(chart: Subject, _: Parameters) -> Findings:
 
 def pod_security(subject: Subject, given: Parameters) -> Findings:
     """A pod that can become its node."""
-    yield from each(pods(subject), lambda pod: _insecure(pod, given["host_paths"]))
     for where in unreadable(subject):
         yield f"{where} is no YAML, so that the pods that it makes cannot be judged."
+    yield from each(pods(subject), lambda pod: _insecure(pod, given["host_paths"]))
 
 
 def _insecure(pod: Pod, host_paths: Sequence[str]) -> Findings:
-    for name in HOST:
-        if pod.field(name) is True:
-            yield f"{pod.where} has {name}."
-    for volume in pod.items("volumes"):
-        path = within(volume, "hostPath", "path")
-        if path and path.rpartition("/")[2] in SOCKETS:
-            yield f"{pod.where} mounts the container runtime's socket {path}."
-        elif path and not matches_any(path, host_paths):
-            yield f"{pod.where} mounts {path} of the node."
+    yield from each(HOST, lambda name: _shared(pod, name))
+    yield from each(pod.items("volumes"), lambda volume: _mounted(pod, volume, host_paths))
     yield from each(containers(pod), _privileged)
 
 
+def _shared(pod: Pod, name: str) -> Findings:
+    if truth(pod.field(name)):
+        yield f"{pod.where} has {name}."
+
+
+def _mounted(pod: Pod, volume: Any, host_paths: Sequence[str]) -> Findings:
+    path = text(volume, "hostPath", "path")
+    if path and path.rpartition("/")[2] in SOCKETS:
+        yield f"{pod.where} mounts the container runtime's socket {path}."
+    elif path and not matches_any(path, host_paths):
+        yield f"{pod.where} mounts {path} of the node."
+
+
 def _privileged(container: Container) -> Findings:
-    context = container.spec.get("securityContext")
-    if within(context, "privileged") is True:
+    context = mapping(container.spec, "securityContext")
+    if truth(context, "privileged"):
         yield f"{container.where} is privileged."
-    elif within(context, "allowPrivilegeEscalation") is not False:
+    elif truth(context, "allowPrivilegeEscalation", default=True):
         yield f"{container.where} may gain privileges: allowPrivilegeEscalation is not false."
-    for capability in listed(context, "capabilities", "add"):
+    for capability in texts(context, "capabilities", "add"):
         if capability != "NET_BIND_SERVICE":
             yield f"{container.where} adds the capability {capability}."
 
@@ -130,7 +138,7 @@ def resources(subject: Subject, _: Parameters) -> Findings:
 
 
 def _unbounded(container: Container) -> Findings:
-    given = container.spec.get("resources")
+    given = mapping(container.spec, "resources")
     wanted = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
     missing = [".".join(path) for path in wanted if not _has(given, path)]
     if missing and not container.ephemeral:
@@ -140,15 +148,14 @@ def _unbounded(container: Container) -> Findings:
 def _has(given: Any, path: tuple[str, str]) -> bool:
     """Whether an amount is stated; a limit stands for a request that is not."""
     field, name = path
-    own = within(given, field) or {}
-    return name in own or (field == "requests" and name in (within(given, "limits") or {}))
+    return name in mapping(given, field) or (field == "requests" and name in mapping(given, "limits"))
 
 
 def default_namespace(subject: Subject, _: Parameters) -> Findings:
     """An object among everybody else's."""
     if subject.kind.endswith(CLUSTER_WIDE):
         return
-    if (within(subject.props, "metadata", "namespace") or "default") == "default":
+    if (text(subject.props, "metadata", "namespace") or "default") == "default":
         yield "The object is in the namespace default."
 
 
@@ -156,34 +163,18 @@ def guarded_namespaces(subjects: Sequence[Subject], _: Parameters) -> Found:
     """A namespace without a quota, or without a network policy."""
     namespaces = of_kinds(subjects, (NAMESPACE,))
     guards = {
-        "ResourceQuota": _in_namespaces(namespaces, of_kinds(subjects, ("kubernetes:core/v1:ResourceQuota",))),
-        "NetworkPolicy": _in_namespaces(
-            namespaces, of_kinds(subjects, ("kubernetes:networking.k8s.io/v1:NetworkPolicy",))
-        ),
+        token.rpartition(":")[2]: companions(namespaces, subjects, (token,), "metadata.namespace", "metadata.name")
+        for token in GUARDS
     }
 
     def judge(namespace: Subject) -> Found:
-        name = within(namespace.props, "metadata", "name")
-        if name in SYSTEM:
+        if text(namespace.props, "metadata", "name") in SYSTEM:
             return
-        missing = [kind for kind, (urns, names) in guards.items() if namespace.urn not in urns and name not in names]
+        missing = [kind for kind, guards_of in guards.items() if not guards_of(namespace)]
         if missing:
             yield namespace, f"The namespace has no {' and no '.join(missing)}."
 
     yield from each(namespaces, judge)
-
-
-def _in_namespaces(namespaces: Sequence[Subject], guards: Sequence[Subject]) -> tuple[set[str], set[str]]:
-    """The namespaces, by URN and by name, that hold one of these objects."""
-    urns: set[str] = set()
-    names: set[str] = set()
-    known = {namespace.urn for namespace in namespaces}
-    for guard in guards:
-        inside = known.intersection(guard.needs.get("metadata", ()))
-        urns |= inside
-        if not inside:
-            names.add(str(within(guard.props, "metadata", "namespace")))
-    return urns, names
 
 
 def plain_secrets(subject: Subject, _: Parameters) -> Findings:
@@ -195,10 +186,9 @@ def _plain(container: Container) -> Findings:
     yield from each(listed(container.spec, "env"), lambda variable: _plain_variable(container.where, variable))
 
 
-def _plain_variable(where: str, variable: Mapping[str, Any]) -> Iterator[str]:
-    name = variable.get("name") or ""
-    if SECRET_NAME.search(name) and "value" in variable:
-        yield f"{where} has {name} in clear."
+def _plain_variable(where: str, variable: Any) -> Iterator[str]:
+    if SECRET_NAME.search(text(variable, "name")) and "value" in variable:
+        yield f"{where} has {variable['name']} in clear."
 
 
 RULES: Final = (

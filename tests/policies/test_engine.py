@@ -1,5 +1,6 @@
 """The real engine finds what the preview finds, with the same pack and configuration over the same graphs."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Mapping
@@ -35,10 +36,10 @@ def offline(graph: Mapping[str, Any], config: Mapping[str, Any]) -> Found:
     }
 
 
-def in_engine(graph: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> Found:
-    events = [
-        item["policyEvent"] for item in analyzed(graph, ROOT / "policies", config, folder) if "policyEvent" in item
-    ]
+def in_engine(
+    graph: Mapping[str, Any], config: Mapping[str, Any], folder: Path, pack: Path = ROOT / "policies"
+) -> Found:
+    events = [item["policyEvent"] for item in analyzed(graph, pack, config, folder) if "policyEvent" in item]
     return {_event(event) for event in events}
 
 
@@ -78,3 +79,50 @@ def test_what_is_not_known(tmp_path: Path) -> None:
     found = offline(graph, config)
     assert len({policy for policy, level, _, _ in found if level == UNDECIDED}) > 5
     assert in_engine(graph, config, tmp_path) == found
+
+
+def spoilt(graph: dict[str, Any]) -> dict[str, Any]:
+    """A graph in which each property, in turn, is text, a number, a list or an object, whatever it should be."""
+    kinds = itertools.cycle(["computed", 7.0, ["x"], {"x": "y"}, ""])
+    nodes = [{**node, "inputs": {key: next(kinds) for key in node["inputs"]}} for node in graph["resources"]]
+    return {**graph, "resources": nodes}
+
+
+def test_what_nobody_can_read(tmp_path: Path) -> None:
+    graph, config = spoilt(graph_of(lambda: [program() for program in FOREIGN])), config_of("prod")
+    found = offline(graph, config)
+    undecided = {policy for policy, level, _, message in found if level == UNDECIDED and "; must be " in message}
+    assert len(undecided) > 20
+    assert in_engine(graph, config, tmp_path) == found
+
+
+WITH_A_MISTAKE = """\
+import dataclasses, sys
+sys.path.insert(0, {folder!r})
+from pulumi_policy import PolicyPack
+from catalogue import RULES
+from exceptions import Exceptions
+from pack import policies
+
+def fails(*_):
+    raise LookupError("hunter2")
+
+rules = [dataclasses.replace(rule, check=fails) if rule.id in {ids!r} else rule for rule in RULES]
+PolicyPack(name="mlplatform", policies=policies(rules, Exceptions.of()))
+"""
+
+
+def test_rule_with_a_mistake_hides_no_other(tmp_path: Path) -> None:
+    graph, config = graph_of(lambda: [program() for program in FOREIGN]), config_of("prod")
+    mistaken = {"kms-rotation", "s3-tls-only"}
+    pack = tmp_path / "mistaken"
+    pack.mkdir()
+    program = WITH_A_MISTAKE.format(folder=str(ROOT / "policies"), ids=sorted(mistaken))
+    pack.joinpath("__main__.py").write_text(program)
+    found = in_engine(graph, config, tmp_path, pack)
+    why = "the rule fails with LookupError in __main__.py, line 9; this is a mistake in the policy pack"
+    assert {(policy, level, message) for policy, level, _, message in found if policy in mistaken} == {
+        (policy, UNDECIDED, why) for policy in mistaken
+    }
+    rest = {item for item in offline(graph, config) if item[0] not in mistaken}
+    assert {item for item in found if item[0] not in mistaken} == rest

@@ -190,7 +190,7 @@ def as_text(graph: Graph, verdict: Verdict) -> str:
     for level in LEVELS[:2]:
         lines.extend(_section(graph, verdict, level.upper(), verdict.findings(level)))
     lines.extend(
-        _section(graph, verdict, "UNDECIDED: rests on values that only the provider computes", verdict.undecided)
+        _section(graph, verdict, "UNDECIDED: needs values that are unknown or cannot be read", verdict.undecided)
     )
     return "\n".join([*lines, ""])
 

@@ -86,9 +86,14 @@ CASES = {
         good=lambda: [policy("good", allow("s3:GetObject", ARN)), role("good-role", SERVICE)],
         bad=lambda: [
             aws.iam.Policy("bad", policy="Allow everything"),
+            aws.iam.Policy("bad-empty", policy=""),
             role("bad-role", "[]"),
         ],
-        findings={"bad": ["policy holds no JSON document."], "bad-role": ["assumeRolePolicy holds no JSON document."]},
+        findings={
+            "bad": ["policy: got text; must be JSON."],
+            "bad-empty": ["policy: got empty text; must be a policy document."],
+            "bad-role": ["assumeRolePolicy: got a list; must be a policy document."],
+        },
         unknown=lambda: aws.iam.Policy("unknown", policy=unknown()),
     ),
     "iam-no-wildcard-action": Case(
