@@ -6,7 +6,7 @@ import re
 import pytest
 
 from mlplatform import NetworkArgs
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.preview import report
 from mlplatform.preview.graph import Graph
 from recorded import ROOT, record

@@ -65,12 +65,18 @@ def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("contract", "file", "line"),
     [
-        ("facts", "components/mlplatform/facts/iam.py", "import pulumi"),
-        ("layers", "components/mlplatform/keys.py", "from mlplatform.network import Network"),
-        ("preview", "components/mlplatform/preview/graph.py", "from mlplatform.facts import iam"),
-        ("recorder", "components/mlplatform/preview/report.py", "import pulumi"),
-        ("stacks", "stacks/compose.py", "from mlplatform.keys import encryption_key"),
-        ("policies", "policies/catalogue.py", "from mlplatform import network"),
+        ("layers", "components/mlplatform/core/keys.py", "from mlplatform.network import Network"),
+        ("layers", "components/mlplatform/preview/graph.py", "from mlplatform.core import keys"),
+        ("layers", "components/mlplatform/facts/iam.py", "from mlplatform.cost import model"),
+        ("facts", "components/mlplatform/facts/iam.py", "import pydantic"),
+        ("tools", "components/mlplatform/network.py", "from mlplatform.cost import model"),
+        ("pulumi", "components/mlplatform/preview/report.py", "import pulumi"),
+        ("pulumi", "components/mlplatform/preview/report.py", "from mlplatform.preview import recorder"),
+        ("pulumi", "components/mlplatform/runtime/jobs.py", "import pulumi"),
+        ("alone", "components/mlplatform/preview/recorder.py", "from mlplatform.preview import graph"),
+        ("policies", "policies/catalogue.py", "from mlplatform.core import naming"),
+        ("stacks", "stacks/compose.py", "from mlplatform.core.keys import encryption_key"),
+        ("cycles", "components/mlplatform/facts/iam.py", "from mlplatform.facts import kms"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(contract: str, file: str, line: str, tmp_path: Path) -> None:

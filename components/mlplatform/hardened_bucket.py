@@ -10,8 +10,11 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, InvalidArgs, at_least, between, checked, each, each_value, matching
-from mlplatform.build import Build
+from mlplatform.core.args import Args, In, InvalidArgs, at_least, between, checked, each, each_value, matching
+from mlplatform.core.build import Build
+from mlplatform.core.identifiers import BUCKET_NAME
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.naming import Kind, check
 from mlplatform.facts.iam import (
     ANYONE,
     Conditions,
@@ -22,9 +25,6 @@ from mlplatform.facts.iam import (
     require_tls,
     service_trust,
 )
-from mlplatform.facts.naming import Kind, check
-from mlplatform.identifiers import BUCKET_NAME
-from mlplatform.keys import KEY_ARN
 
 BUCKET = matching(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]+", "the ARN of a bucket, such as arn:aws:s3:::replicas")
 BUCKETS = matching(

@@ -5,8 +5,9 @@ from typing import Optional, Self
 import pulumi
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, checked
-from mlplatform.build import Build
+from mlplatform.core.args import Args, In, checked
+from mlplatform.core.build import Build
+from mlplatform.core.keys import KEY_ARN, encryption_key
 from mlplatform.facts.kms import KeyUse
 from mlplatform.hardened_bucket import (
     AccessLogs,
@@ -16,7 +17,6 @@ from mlplatform.hardened_bucket import (
     HardenedBucketArgs,
     refuse_both,
 )
-from mlplatform.keys import KEY_ARN, encryption_key
 
 
 class ModelStoreArgs(Args):

@@ -7,7 +7,7 @@ from typing import Optional
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.args import Args, In, checked, matching
+from mlplatform.core.args import Args, In, checked, matching
 from mlplatform.facts.iam import pod_identity_trust
 
 DNS_LABEL = matching(

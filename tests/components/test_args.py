@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from pydantic import BaseModel, ValidationError, model_validator
 
-from mlplatform.args import (
+from mlplatform.core.args import (
     Args,
     In,
     InvalidArgs,

@@ -9,9 +9,9 @@ import pulumi_kubernetes as k8s
 import pytest
 from examples.cluster import ADOPTED, BASE, EXISTING, KARPENTER, KEY, ROLE
 
-from mlplatform.args import InvalidArgs
 from mlplatform.cluster import Cluster, ClusterArgs, ClusterSettings
 from mlplatform.cluster.kubeconfig import kubeconfig
+from mlplatform.core.args import InvalidArgs
 from promises import covers
 from recorded import Recorded, Refused, absent, anything, exactly, json_of, record, secret
 

@@ -11,7 +11,7 @@ from clauses import CLAUSES, LEFT_OUT
 from pydantic_core import PydanticUndefined
 from test_invariants import all_args
 
-from mlplatform.args import Args
+from mlplatform.core.args import Args
 from recorded import ROOT
 
 TESTS = Path(__file__).parent

@@ -14,7 +14,7 @@ from examples.delivery import BASE, GITLAB, MONITOR, POLICY, PROVIDER, TOPIC
 from examples.hardened_bucket import KEY
 from test_fields import with_values
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.delivery import Delivery, DeliveryArgs, images, reading
 from mlplatform.facts.iam import Statement, document
 from promises import covers

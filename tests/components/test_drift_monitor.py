@@ -11,7 +11,7 @@ from examples import kubernetes
 from examples.drift_monitor import BASE, IMAGE, KEYS, SMALLEST, TEMPLATE
 from test_fields import with_values
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.drift_monitor import DriftMetric, DriftMonitor, DriftMonitorArgs, DriftTraining
 from mlplatform.drift_monitor.args import MONTH_HOURS
 from mlplatform.drift_monitor.job import COMMAND

@@ -11,7 +11,7 @@ import yaml
 from examples.feature_store import BASE
 from examples.hardened_bucket import COPY_KEY, KEY
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.facts.iam import MANAGED_POLICY_CHARACTERS
 from mlplatform.feature_store import FeatureStore, FeatureStoreArgs, FeatureStoreSettings, feast
 from promises import covers

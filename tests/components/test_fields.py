@@ -12,7 +12,7 @@ from typing import Any
 import examples
 import pytest
 
-from mlplatform.args import Args
+from mlplatform.core.args import Args
 from recorded import Recorded, record
 
 EXAMPLES = {

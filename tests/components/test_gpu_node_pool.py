@@ -11,7 +11,7 @@ import pytest
 from examples import kubernetes
 from examples.gpu_node_pool import BASE, CPU, KEY, MANAGED, ROLE_ARN, SHARED
 
-from mlplatform.capacity import Purpose
+from mlplatform.core.capacity import Purpose
 from mlplatform.gpu_node_pool import GpuNodePool, GpuNodePoolArgs
 from mlplatform.gpu_node_pool.purposes import BEHAVIOUR
 from promises import covers

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from examples.gpu_node_pool import BASE, CPU, MANAGED, SHARED, WIRED
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.facts.karpenter import DISCOVERY_TAG
 from mlplatform.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, GpuNodePoolSettings
 from mlplatform.network import KARPENTER_TAG

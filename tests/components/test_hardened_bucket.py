@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from examples.hardened_bucket import BASE, COPY_KEY, KEY
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
 from promises import covers
 from recorded import Recorded, Refused, absent, exactly, record

@@ -13,7 +13,7 @@ import test_fields
 from pulumi import _types
 from pulumi.provider.experimental.analyzer import Analyzer
 
-from mlplatform.args import Args
+from mlplatform.core.args import Args
 from recorded import ROOT, Recorded, record
 
 EXAMPLES = test_fields.EXAMPLES

@@ -4,9 +4,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from mlplatform.core.keys import KEY_ARN, encryption_key
+from mlplatform.core.place import Place
 from mlplatform.facts.kms import KeyUse
-from mlplatform.keys import KEY_ARN, encryption_key
-from mlplatform.place import Place
 from recorded import Recorded, record, unknown
 
 KEY = "aws:kms/key:Key"

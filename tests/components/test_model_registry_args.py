@@ -8,7 +8,7 @@ from examples.hardened_bucket import KEY
 from examples.model_registry import EXISTING, SERVICES, SMALLEST
 from test_fields import with_values
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.model_registry import ModelRegistry, ModelRegistryArgs
 from recorded import Refused, record
 

@@ -3,7 +3,7 @@
 import pytest
 from examples.hardened_bucket import KEY
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.model_store import ModelStore, ModelStoreArgs
 from promises import covers
 from recorded import Recorded, record

@@ -10,7 +10,7 @@ import yaml
 from examples import kubernetes
 from examples.monitoring_stack import BASE, KEY, RUNBOOKS, WORKSPACE
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.monitoring_stack import MonitoringStack, MonitoringStackArgs, chart
 from promises import covers
 from recorded import Recorded, Refused, absent, exactly, record

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from examples.network import ADOPTED, BASE, ENDPOINTS, EXISTING, ISOLATED, KEY
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.facts.cidr import plan
 from mlplatform.network import NEEDED_WITHOUT_NAT, NatMode, Network, NetworkArgs
 from promises import covers

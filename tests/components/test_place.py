@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.place import Place
+from mlplatform.core.place import Place
 from recorded import Recorded, record
 
 HOLDER = "tests:index:Holder"

@@ -7,9 +7,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from mlplatform.args import Args, InvalidArgs, checked
-from mlplatform.identifiers import MODEL_NAME
-from mlplatform.place import Place
+from mlplatform.core.args import Args, InvalidArgs, checked
+from mlplatform.core.identifiers import MODEL_NAME
+from mlplatform.core.place import Place
 from mlplatform.serving_endpoint.access import (
     MODEL_VERSION,
     ModelSource,

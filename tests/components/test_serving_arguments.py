@@ -23,7 +23,7 @@ from examples.serving_endpoint import (
 )
 from test_fields import with_values
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.serving_endpoint import ServingEndpointArgs, ServingEndpointSettings
 from promises import covers
 from recorded import Refused, record

@@ -6,9 +6,9 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.terraform_state import S3_TOKEN, TerraformS3State, with_terraform_outputs
 from mlplatform.preview import recorder
-from mlplatform.terraform_state import S3_TOKEN, TerraformS3State, with_terraform_outputs
 from recorded import ROOT, record
 
 STATE = {

@@ -18,7 +18,7 @@ from test_fields import with_values
 from workflows import faults
 
 import mlplatform.training_pipeline as public
-from mlplatform.args import Args
+from mlplatform.core.args import Args
 from mlplatform.facts import kubeflow
 from mlplatform.facts import pipeline as contract
 from mlplatform.runtime.kubeflow.settings import Settings as Submission

@@ -10,7 +10,7 @@ from examples import kubernetes
 from examples.training_pipeline import BASE, DISTRIBUTED, KUBEFLOW, MPI, PACKAGE, SMALLEST
 from test_fields import with_values
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.training_pipeline import TrainingPipeline, TrainingPipelineArgs
 from mlplatform.training_pipeline.distributed import LONGEST_NAME
 from recorded import Refused, record

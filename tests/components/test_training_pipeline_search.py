@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.runtime.pipeline.settings import Goal, Settings
 from mlplatform.training_pipeline import PipelineGoal, SearchParameter, TrainingPipelineArgs
 from mlplatform.training_pipeline.building import Pipeline

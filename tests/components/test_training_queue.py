@@ -12,7 +12,7 @@ from examples import kubernetes
 from examples.training_queue import BASE, KEY, READ, RESERVED, SMALLEST, SPOT, STEPS
 from test_fields import with_values
 
-from mlplatform.capacity import Capacity
+from mlplatform.core.capacity import Capacity
 from mlplatform.runtime.dispatch import run
 from mlplatform.runtime.dispatch.message import SERVICE_ACCOUNT, Config, parse
 from mlplatform.runtime.dispatch.objects import manifest

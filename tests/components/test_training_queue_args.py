@@ -7,7 +7,7 @@ from examples import kubernetes
 from examples.training_queue import BASE, READ, RESERVED, SMALLEST, SPOT, STEPS
 from test_fields import with_values
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.training_queue import TrainingQueue, TrainingQueueArgs
 from recorded import Refused, record
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.capacity import Capacity
+from mlplatform.core.capacity import Capacity
 from mlplatform.training_queue import quotas
 from mlplatform.training_queue.quotas import Quotas
 

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 from examples.workload_role import BASE, READ
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 from recorded import Recorded, Refused, absent, record
 

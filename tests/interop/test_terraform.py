@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mlplatform.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.terraform_state import with_terraform_outputs
 from mlplatform.preview.outputs import RESERVED
-from mlplatform.terraform_state import with_terraform_outputs
 from recorded import ROOT
 
 TERRAFORM = shutil.which("terraform")

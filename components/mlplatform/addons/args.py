@@ -7,11 +7,11 @@ from typing import Any, Optional, Self
 from pydantic import model_validator
 
 from mlplatform.addons.matrix import MATRIX
-from mlplatform.args import Args, In, at_least, between, checked, distinct, each, each_value, matching, one_of
-from mlplatform.charts import OCI
-from mlplatform.identifiers import ADDON_VERSION, BUCKET_NAME, DIGEST, DOMAIN, IPV4_CIDR, REGISTRY
-from mlplatform.keys import KEY_ARN
-from mlplatform.objects import NAMESPACE_NAME
+from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, each_value, matching, one_of
+from mlplatform.core.charts import OCI
+from mlplatform.core.identifiers import ADDON_VERSION, BUCKET_NAME, DIGEST, DOMAIN, IPV4_CIDR, REGISTRY
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.objects import NAMESPACE_NAME
 
 REPLICAS = 2
 """Replicas of each controller by default: one of them can move."""

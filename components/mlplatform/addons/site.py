@@ -13,10 +13,10 @@ from mlplatform.addons.args import Addon, AddonsArgs
 from mlplatform.addons.given import Given
 from mlplatform.addons.matrix import MATRIX, CrdSource, Image
 from mlplatform.addons.values import MONITORING
-from mlplatform.charts import ChartSource, chart_source
+from mlplatform.core.charts import ChartSource, chart_source
+from mlplatform.core.objects import Objects
+from mlplatform.core.place import Place
 from mlplatform.facts.pods import RESTRICTED_NAMESPACE
-from mlplatform.objects import Objects
-from mlplatform.place import Place
 from mlplatform.workload_role import WorkloadRole
 
 TIMEOUT_SECONDS: Final = 1200

@@ -8,13 +8,13 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, checked, distinct, each, matching, one_of
+from mlplatform.core.args import Args, In, at_least, checked, distinct, each, matching, one_of
+from mlplatform.core.identifiers import ADDON_VERSION, PRINCIPAL_ARN, ROLE_ARN
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.naming import Kind, check
 from mlplatform.facts.cidr import PRIVATE_RANGES
 from mlplatform.facts.instances import INSTANCE_TYPES, Architecture
 from mlplatform.facts.logs import RETENTION_DAYS
-from mlplatform.facts.naming import Kind, check
-from mlplatform.identifiers import ADDON_VERSION, PRINCIPAL_ARN, ROLE_ARN
-from mlplatform.keys import KEY_ARN
 
 VERSION = "1.35"
 """Kubernetes version of a new cluster."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build as AnyBuild
 from mlplatform.cluster.args import ClusterArgs
+from mlplatform.core.build import Build as AnyBuild
+from mlplatform.core.keys import encryption_key
 from mlplatform.facts.kms import KeyUse
-from mlplatform.keys import encryption_key
 
 
 class Build(AnyBuild[ClusterArgs]):

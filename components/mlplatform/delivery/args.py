@@ -5,11 +5,11 @@ from typing import Optional, Self, cast
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
-from mlplatform.facts.naming import Kind, check
+from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching
+from mlplatform.core.identifiers import ACCOUNT, BUCKET_NAME, TOPIC_ARN
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.naming import Kind, check
 from mlplatform.hardened_bucket import AccessLogs, BucketReplication, refuse_both
-from mlplatform.identifiers import ACCOUNT, BUCKET_NAME, TOPIC_ARN
-from mlplatform.keys import KEY_ARN
 
 SESSION_MINUTES = (60, 720)
 """What a role's longest session may be (IAM API model, roleMaxSessionDurationType, in seconds there)."""

@@ -6,16 +6,16 @@ from typing import Optional, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.args import InvalidArgs
-from mlplatform.build import Build
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.build import Build
+from mlplatform.core.keys import encryption_key
+from mlplatform.core.naming import Kind, check
 from mlplatform.delivery import guard, images, reading, spending, trust
 from mlplatform.delivery.args import DeliveryArgs, StateBackend, issuer_host
 from mlplatform.delivery.state import State
 from mlplatform.facts.iam import Statement, document, oidc_trust
 from mlplatform.facts.kms import KeyUse
-from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
-from mlplatform.keys import encryption_key
 
 _Build: TypeAlias = Build[DeliveryArgs]
 _Roles: TypeAlias = dict[str, aws.iam.Role]

@@ -6,7 +6,7 @@ from typing import Final
 
 import pulumi
 
-from mlplatform.args import In
+from mlplatform.core.args import In
 from mlplatform.facts.iam import Conditions, Statement
 
 _ROLES: Final = (

@@ -7,12 +7,12 @@ from typing import TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
+from mlplatform.core.keys import encryption_key
+from mlplatform.core.place import Place
 from mlplatform.delivery.args import DeliveryArgs, ImageRepository
 from mlplatform.facts.iam import Statement, document
 from mlplatform.facts.kms import KeyUse
-from mlplatform.keys import encryption_key
-from mlplatform.place import Place
 
 _Build: TypeAlias = Build[DeliveryArgs]
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")

@@ -11,8 +11,8 @@ from typing import Final
 
 import pulumi
 
+from mlplatform.core.place import Place
 from mlplatform.facts.iam import Statement
-from mlplatform.place import Place
 
 LISTED: Final = (
     *("aps:Describe*", "aps:List*", "athena:List*", "autoscaling:Describe*", "budgets:ListTagsForResource"),

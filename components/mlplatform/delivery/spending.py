@@ -5,7 +5,7 @@ from typing import TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
 from mlplatform.delivery.args import CostAnomalies, DeliveryArgs, MonthlyBudget
 
 _Build: TypeAlias = Build[DeliveryArgs]

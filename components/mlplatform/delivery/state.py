@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pulumi
 
+from mlplatform.core.place import Place
 from mlplatform.facts.iam import Conditions, Statement
-from mlplatform.place import Place
 
 ROOT = ".pulumi"
 META = f"{ROOT}/meta.yaml"

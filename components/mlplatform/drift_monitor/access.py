@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
+from mlplatform.core.place import Place
 from mlplatform.drift_monitor.args import DriftMonitorArgs
 from mlplatform.facts import drift, request_log
 from mlplatform.facts.iam import Conditions, Statement, document
-from mlplatform.place import Place
 
 _STATE = ("dynamodb:GetItem", "dynamodb:PutItem")
 

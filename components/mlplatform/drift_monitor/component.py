@@ -7,17 +7,17 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from mlplatform.args import InvalidArgs
-from mlplatform.build import Build
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.build import Build
+from mlplatform.core.keys import encryption_key
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import Objects, known
 from mlplatform.drift_monitor import access, job
 from mlplatform.drift_monitor.alerts import alerts
 from mlplatform.drift_monitor.args import DriftMonitorArgs
 from mlplatform.facts import drift
 from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.kms import KeyUse
-from mlplatform.facts.naming import Kind, check
-from mlplatform.keys import encryption_key
-from mlplatform.objects import Objects, known
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 MONITOR = "monitor"

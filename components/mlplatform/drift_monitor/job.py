@@ -5,7 +5,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
 from mlplatform.drift_monitor import access
 from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining, DriftTraining
 from mlplatform.facts import drift, pipeline

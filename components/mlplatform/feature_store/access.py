@@ -7,6 +7,7 @@ from typing import Final
 
 import pulumi
 
+from mlplatform.core.place import Place
 from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.feature_store.feast import (
     DATA_CATALOG,
@@ -17,7 +18,6 @@ from mlplatform.feature_store.feast import (
     TEMPORARY_TABLES,
     table_name,
 )
-from mlplatform.place import Place
 
 _READ_ITEMS: Final = ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem")
 _WRITE_ITEMS: Final = ("dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")

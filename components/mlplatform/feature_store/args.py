@@ -6,8 +6,9 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, matching
-from mlplatform.facts.naming import Kind, check
+from mlplatform.core.args import Args, In, at_least, between, checked, matching
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.naming import Kind, check
 from mlplatform.feature_store.feast import OWN_ATTRIBUTES, REGISTRY, STAGING, table_name
 from mlplatform.hardened_bucket import (
     AccessLogs,
@@ -16,7 +17,6 @@ from mlplatform.hardened_bucket import (
     ObjectLock,
     refuse_both,
 )
-from mlplatform.keys import KEY_ARN
 
 READ_UNITS = 3000
 WRITE_UNITS = 1000

@@ -6,12 +6,12 @@ from typing import Optional, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
+from mlplatform.core.keys import encryption_key
 from mlplatform.facts.kms import KeyUse
 from mlplatform.feature_store import access, feast
 from mlplatform.feature_store.args import FeatureStoreArgs, FeatureView
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
-from mlplatform.keys import encryption_key
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 GIB = 2**30

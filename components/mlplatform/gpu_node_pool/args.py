@@ -6,16 +6,16 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
-from mlplatform.capacity import Purpose, Tier
+from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching
+from mlplatform.core.capacity import Purpose, Tier
+from mlplatform.core.identifiers import ACCOUNT, CRON, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
+from mlplatform.core.keys import KEY_ARN
 from mlplatform.facts import gpu_sharing, labels
 from mlplatform.facts.allocatable import MAX_PODS, Resources
 from mlplatform.facts.instances import Architecture, InstanceType
 from mlplatform.gpu_node_pool import limits, selection
 from mlplatform.gpu_node_pool.limits import Shares
 from mlplatform.gpu_node_pool.purposes import BEHAVIOUR
-from mlplatform.identifiers import ACCOUNT, CRON, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
-from mlplatform.keys import KEY_ARN
 
 DISK_GIB = 100
 """Default size of root volumes."""

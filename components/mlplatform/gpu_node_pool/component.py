@@ -5,12 +5,12 @@ from typing import Any, Optional
 
 import pulumi
 
-from mlplatform.args import InvalidArgs
-from mlplatform.capacity import Capacity, Tier
-from mlplatform.facts.naming import Kind, check
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.capacity import Capacity, Tier
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import Objects
 from mlplatform.gpu_node_pool import fabric, flavors, karpenter, managed
 from mlplatform.gpu_node_pool.args import GpuNodePoolArgs
-from mlplatform.objects import Objects
 
 
 class GpuNodePool(pulumi.ComponentResource):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mlplatform.capacity import Capacity, Tier, Toleration
+from mlplatform.core.capacity import Capacity, Tier, Toleration
 from mlplatform.facts import labels
 from mlplatform.facts.quotas import Quota
 from mlplatform.gpu_node_pool import limits

@@ -6,7 +6,8 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mlplatform.capacity import Tier
+from mlplatform.core.capacity import Tier
+from mlplatform.core.objects import Objects
 from mlplatform.facts import labels
 from mlplatform.facts.allocatable import kubelet
 from mlplatform.facts.instances import Architecture, InstanceType
@@ -15,7 +16,6 @@ from mlplatform.gpu_node_pool import flavors
 from mlplatform.gpu_node_pool.args import GpuNodePoolArgs, KarpenterNodes, PoolTier, PoolWorkingHours, ReservedTier
 from mlplatform.gpu_node_pool.fabric import Fabric
 from mlplatform.gpu_node_pool.purposes import BEHAVIOUR, EXPIRE_HOURS, WEIGHT_STEP
-from mlplatform.objects import Objects
 
 API: Final = "karpenter.sh/v1"
 OVERLAY_API: Final = "karpenter.sh/v1alpha1"

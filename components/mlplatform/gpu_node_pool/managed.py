@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.capacity import Purpose, Tier
+from mlplatform.core.capacity import Purpose, Tier
 from mlplatform.facts.allocatable import kubelet
 from mlplatform.facts.instances import Architecture
 from mlplatform.gpu_node_pool import flavors

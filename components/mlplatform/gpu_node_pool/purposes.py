@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Optional
 
-from mlplatform.capacity import Purpose, Tier
+from mlplatform.core.capacity import Purpose, Tier
 
 ORDER: Final = (Tier.RESERVED, Tier.ON_DEMAND, Tier.SPOT)
 """What is paid for already, then what stays, then what is taken back."""

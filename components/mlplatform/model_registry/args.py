@@ -7,15 +7,15 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching, one_of
-from mlplatform.capacity import Capacity, Purpose
+from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching, one_of
+from mlplatform.core.capacity import Capacity, Purpose
+from mlplatform.core.identifiers import BUCKET_NAME, CRON, IMAGE, IPV4_CIDR, SECRET, SECURITY_GROUP, SUBNET, VPC
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import NAMESPACE_NAME
+from mlplatform.core.registry_account import URI, RegistryAccess
 from mlplatform.facts.logs import RETENTION_DAYS
-from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import AccessLogs, BucketLifecycle, BucketReplication, refuse_both
-from mlplatform.identifiers import BUCKET_NAME, CRON, IMAGE, IPV4_CIDR, SECRET, SECURITY_GROUP, SUBNET, VPC
-from mlplatform.keys import KEY_ARN
-from mlplatform.objects import NAMESPACE_NAME
-from mlplatform.registry_account import URI, RegistryAccess
 
 KINDS = ("server", "existing")
 NAMESPACE = "model-registry"

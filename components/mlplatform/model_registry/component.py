@@ -8,13 +8,15 @@ from typing import Optional, TypeAlias
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mlplatform.args import In, InvalidArgs
-from mlplatform.build import Build
-from mlplatform.external_secret import API
+from mlplatform.core.args import In, InvalidArgs
+from mlplatform.core.build import Build
+from mlplatform.core.external_secret import API
+from mlplatform.core.keys import encryption_key
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import Objects, known
+from mlplatform.core.registry_account import credentials
 from mlplatform.facts.kms import KeyUse
-from mlplatform.facts.naming import Kind, check
 from mlplatform.hardened_bucket import HardenedBucket
-from mlplatform.keys import encryption_key
 from mlplatform.model_registry import accounts, database, jobs, mlflow, network, pods, secrets, server, storage
 from mlplatform.model_registry.args import (
     ModelRegistryArgs,
@@ -24,8 +26,6 @@ from mlplatform.model_registry.args import (
 )
 from mlplatform.model_registry.database import Database
 from mlplatform.model_registry.pods import JOB, JOBS_ACCOUNT, SERVER, SERVER_ACCOUNT, Home
-from mlplatform.objects import Objects, known
-from mlplatform.registry_account import credentials
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 _FROM_THE_CLUSTER = frozenset(("cluster_name", "cluster_security_group_id", "secret_store", "secrets_role_name"))

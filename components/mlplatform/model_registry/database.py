@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
 from mlplatform.facts.iam import Statement, document, service_trust
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryDatabase

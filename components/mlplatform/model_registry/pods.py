@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.build import Build
-from mlplatform.capacity import placement
+from mlplatform.core.build import Build
+from mlplatform.core.capacity import placement
+from mlplatform.core.objects import Objects
 from mlplatform.facts.labels import COMPONENT, DOMAIN
 from mlplatform.facts.pods import container_security, pod_security
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryServer
 from mlplatform.model_registry.secrets import ACCOUNTS, CONNECTION
-from mlplatform.objects import Objects
 
 ROLE: Final = f"{DOMAIN}/role"
 """On a pod: whether it is the server or a job."""

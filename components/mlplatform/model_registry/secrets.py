@@ -4,12 +4,12 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.external_secret import external_secret
+from mlplatform.core.external_secret import external_secret
+from mlplatform.core.objects import Objects
+from mlplatform.core.registry_account import REFRESH, RegistryAccount
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs
 from mlplatform.model_registry.database import Database
-from mlplatform.objects import Objects
-from mlplatform.registry_account import REFRESH, RegistryAccount
 
 CONNECTION, ACCOUNTS, CREDENTIALS = "connection", "accounts", "credentials"
 """Roles of the Secrets: the database, the accounts, and what a client has."""

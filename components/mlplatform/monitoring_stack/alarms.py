@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
 from mlplatform.facts.iam import ANYONE, Statement, document
 from mlplatform.monitoring_stack.args import AwsAlarmThresholds, MonitoringStackArgs
 

@@ -6,7 +6,7 @@ from typing import Self, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
 from mlplatform.facts.iam import Statement, dns_suffix, document
 from mlplatform.monitoring_stack.args import ManagedPrometheus, MonitoringStackArgs
 

@@ -7,12 +7,12 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, each, matching, one_of
+from mlplatform.core.args import Args, In, at_least, between, checked, each, matching, one_of
+from mlplatform.core.identifiers import DIGEST, REGISTRY
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.objects import NAMESPACE_NAME
 from mlplatform.facts.alerts import Severity
-from mlplatform.identifiers import DIGEST, REGISTRY
-from mlplatform.keys import KEY_ARN
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
-from mlplatform.objects import NAMESPACE_NAME
 
 TELLING = (Severity.CRITICAL, Severity.WARNING)
 """Severities of alerts that somebody is told of."""

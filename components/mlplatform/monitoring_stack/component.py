@@ -8,13 +8,14 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from mlplatform.args import InvalidArgs
-from mlplatform.build import Build
-from mlplatform.charts import chart_source
-from mlplatform.external_secret import API, external_secret
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.build import Build
+from mlplatform.core.charts import chart_source
+from mlplatform.core.external_secret import API, external_secret
+from mlplatform.core.keys import encryption_key
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import Objects
 from mlplatform.facts.kms import KeyUse
-from mlplatform.facts.naming import Kind, check
-from mlplatform.keys import encryption_key
 from mlplatform.monitoring_stack import alarms, chart, network, rules
 from mlplatform.monitoring_stack.alertmanager import urls
 from mlplatform.monitoring_stack.amp import Workspace
@@ -25,7 +26,6 @@ from mlplatform.monitoring_stack.args import (
 )
 from mlplatform.monitoring_stack.dashboards import dashboards
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
-from mlplatform.objects import Objects
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 URLS, ADMIN = "alertmanager-urls", "grafana-admin"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Optional
 
-from mlplatform.args import Args, at_least, between, checked, each_value
+from mlplatform.core.args import Args, at_least, between, checked, each_value
 
 LAST_WAIT_BUCKET = 10240
 """Upper end in seconds of the last bucket of Kueue's wait histograms: 2.5 doubled twelve times (Kueue,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mlplatform.args import matching
+from mlplatform.core.args import matching
+from mlplatform.core.place import Place
 from mlplatform.facts import request_log
 from mlplatform.facts.iam import Conditions, Statement, document
-from mlplatform.place import Place
 
 # Without a slash and what IAM reads as a wildcard, as names of models are: no policy names more than it says.
 MODEL_VERSION = matching(

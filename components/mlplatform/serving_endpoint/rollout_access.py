@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pulumi
 
+from mlplatform.core.place import Place
 from mlplatform.facts.iam import Conditions, Statement, document
-from mlplatform.place import Place
 from mlplatform.serving_endpoint.access import ModelSource
 
 Rule = tuple[str, Sequence[str], Sequence[str], Sequence[str]]

@@ -6,9 +6,9 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, matching
-from mlplatform.identifiers import CRON, QUANTITY
-from mlplatform.objects import NAMESPACE_NAME
+from mlplatform.core.args import Args, In, at_least, between, checked, matching
+from mlplatform.core.identifiers import CRON, QUANTITY
+from mlplatform.core.objects import NAMESPACE_NAME
 
 PERCENT = between(0, 100, "percent")
 WORD = matching(r"[A-Za-z][A-Za-z0-9_-]{0,39}", "a word of at most 40 letters, digits, - and _, such as conversion")

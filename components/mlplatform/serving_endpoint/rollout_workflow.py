@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from mlplatform.args import In
+from mlplatform.core.args import In
 from mlplatform.facts import rollout
 from mlplatform.facts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT, MANAGED_BY
 from mlplatform.facts.pipeline import output_variable

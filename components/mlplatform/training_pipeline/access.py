@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
+from mlplatform.core.place import Place
 from mlplatform.facts import pipeline as contract
 from mlplatform.facts.iam import Conditions, Statement, document
-from mlplatform.place import Place
 from mlplatform.training_pipeline.args import TrainingPipelineArgs
 
 _PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

@@ -5,14 +5,14 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, each, matching
-from mlplatform.capacity import Capacity
+from mlplatform.core.args import Args, In, at_least, between, checked, each, matching
+from mlplatform.core.capacity import Capacity
+from mlplatform.core.identifiers import BUCKET_NAME, CRON, FOLDER, IMAGE, MODEL_NAME, ROLE_NAME, URL
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.objects import NAMESPACE_NAME
 from mlplatform.facts import kubeflow
 from mlplatform.facts.request_log import prefix
 from mlplatform.hardened_bucket import AccessLogs, refuse_both
-from mlplatform.identifiers import BUCKET_NAME, CRON, FOLDER, IMAGE, MODEL_NAME, ROLE_NAME, URL
-from mlplatform.keys import KEY_ARN
-from mlplatform.objects import NAMESPACE_NAME
 from mlplatform.training_pipeline.step_args import PipelineStep, PipelineSteps, PipelineTraining
 
 WEEK_HOURS = 168

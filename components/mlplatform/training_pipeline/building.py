@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.args import In
-from mlplatform.capacity import placement
+from mlplatform.core.args import In
+from mlplatform.core.capacity import placement
+from mlplatform.core.place import Place
 from mlplatform.facts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
 from mlplatform.facts.pods import container_security
-from mlplatform.place import Place
 from mlplatform.training_pipeline.args import TrainingPipelineArgs
 from mlplatform.training_pipeline.step_args import PipelineStep
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.capacity import placement
+from mlplatform.core.capacity import placement
 from mlplatform.facts import pipeline as contract
 from mlplatform.facts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT
 from mlplatform.facts.pods import container_security, pod_security

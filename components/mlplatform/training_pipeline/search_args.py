@@ -8,7 +8,7 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, at_least, between, checked, matching
+from mlplatform.core.args import Args, at_least, between, checked, matching
 
 MOST_TRIALS = 1000
 """Trials of one run at most: what one Workflow's status can hold is bounded by etcd (Argo Workflows documentation,

@@ -6,12 +6,12 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
-from mlplatform.args import Args, In, at_least, between, checked, distinct, each, matching
-from mlplatform.capacity import QUEUED, Capacity
-from mlplatform.facts.naming import Kind, check
-from mlplatform.identifiers import IMAGE, IPV4_CIDR, QUANTITY, ROLE_ARN, TOPIC_ARN
-from mlplatform.keys import KEY_ARN
-from mlplatform.objects import NAMESPACE_NAME
+from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching
+from mlplatform.core.capacity import QUEUED, Capacity
+from mlplatform.core.identifiers import IMAGE, IPV4_CIDR, QUANTITY, ROLE_ARN, TOPIC_ARN
+from mlplatform.core.keys import KEY_ARN
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import NAMESPACE_NAME
 from mlplatform.training_queue import quotas
 from mlplatform.workload_role import DNS_LABEL
 

@@ -5,10 +5,10 @@ from typing import Optional
 
 import pulumi
 
-from mlplatform.args import InvalidArgs
-from mlplatform.build import Build
-from mlplatform.facts.naming import Kind, check
-from mlplatform.objects import Objects
+from mlplatform.core.args import InvalidArgs
+from mlplatform.core.build import Build
+from mlplatform.core.naming import Kind, check
+from mlplatform.core.objects import Objects
 from mlplatform.training_queue import dispatch, intake, kueue, quotas, teams
 from mlplatform.training_queue.args import TrainingQueueArgs
 

@@ -7,10 +7,10 @@ from typing import TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.build import Build
+from mlplatform.core.build import Build
+from mlplatform.core.keys import encryption_key
 from mlplatform.facts.iam import Statement, deny_insecure_transport, document
 from mlplatform.facts.kms import KeyUse
-from mlplatform.keys import encryption_key
 from mlplatform.training_queue.args import QueueIntake, TrainingQueueArgs
 from mlplatform.training_queue.numbers import whole
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, Optional
 
-from mlplatform.capacity import Capacity
+from mlplatform.core.capacity import Capacity
 
 CPU: Final = "cpu"
 MEMORY: Final = "memory"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts import naming
-from mlplatform.facts.naming import LIMITS, Kind
+from mlplatform.core import naming
+from mlplatform.core.naming import LIMITS, Kind
 
 ACCEPTED = {
     Kind.IAM_ROLE: "ml+platform=dev,x.@-_",

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Any, Final, Optional
 
-from mlplatform.args import Args, In, checked, matching
-from mlplatform.external_secret import external_secret
-from mlplatform.identifiers import SECRET
+from mlplatform.core.args import Args, In, checked, matching
+from mlplatform.core.external_secret import external_secret
+from mlplatform.core.identifiers import SECRET
 
 URI = matching(
     r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?(/[^\s/?#@]+)*",

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Optional, Self
 import pulumi
 from pydantic import model_validator
 
-from mlplatform.args import Args, InvalidArgs
+from mlplatform.core.args import Args, InvalidArgs
 
 REFERENCE: Final = "terraform"
 """The only key of a mapping that stands for an output."""

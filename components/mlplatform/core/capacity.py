@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Optional
 
-from mlplatform.args import Args
+from mlplatform.core.args import Args
 
 
 class Purpose(StrEnum):

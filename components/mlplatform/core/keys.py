@@ -7,9 +7,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.args import matching
+from mlplatform.core.args import matching
+from mlplatform.core.place import Place
 from mlplatform.facts.kms import KeyUse, key_policy
-from mlplatform.place import Place
 
 ROTATION_DAYS = 365
 """AWS's own default period; shorter only costs more key versions."""

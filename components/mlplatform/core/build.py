@@ -5,7 +5,7 @@ from typing import Generic, Optional, Protocol, Self, TypeVar
 
 import pulumi
 
-from mlplatform.place import Place
+from mlplatform.core.place import Place
 
 
 class Protectable(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mlplatform.args import Rule, matching
+from mlplatform.core.args import Rule, matching
 from mlplatform.facts.cidr import ipv4_network
 
 

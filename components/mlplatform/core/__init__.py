@@ -1,0 +1,1 @@
+"""How components are built: arguments and their rules, names, placement, keys, Kubernetes objects, capacity."""
