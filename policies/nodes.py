@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from mlplatform.contracts.labels import DOMAIN, GPU, KARPENTER_CAPACITY_TYPE
 from mlplatform.facts.instances import INSTANCE_TYPES, InstanceType
-from mlplatform.facts.labels import DOMAIN, GPU, KARPENTER_CAPACITY_TYPE
 from model import Subject
 from reading import each, listed, mapping, number, quantity, texts, within
 

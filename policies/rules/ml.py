@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from documents import INLINE, Statement, of_identity, of_resource
-from mlplatform.facts.labels import GPU, KARPENTER_CAPACITY_TYPE, KARPENTER_NODE_POOL
+from mlplatform.contracts.labels import GPU, KARPENTER_CAPACITY_TYPE, KARPENTER_NODE_POOL
 from model import ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
 from nodes import FLAVOR, NODE_GROUP, NODE_POOLS, PURPOSE, pool_of
 from pods import Pod, pods

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlplatform.tracking import URI, connect
+from mlplatform.contracts.tracking import URI, connect
 
 
 @pytest.fixture(scope="session")

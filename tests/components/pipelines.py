@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 
-from mlplatform.facts.pipeline import CONFIG, OUTPUTS, RUN, key, output_variable
+from mlplatform.contracts.pipeline import CONFIG, OUTPUTS, RUN, key, output_variable
+from mlplatform.contracts.tracking import URI
 from mlplatform.runtime.pipeline.runs import Runs
-from mlplatform.tracking import URI
 
 REGION = "eu-west-1"
 IMAGE = "registry.example.com/fraud@sha256:" + "0" * 64

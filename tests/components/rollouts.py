@@ -22,8 +22,9 @@ from examples.serving_endpoint import ROLLED
 from kubernetes.client.exceptions import ApiException
 from test_serving_endpoint import graph_of
 
-from mlplatform.facts.registry import CHALLENGER
-from mlplatform.facts.rollout import CONFIG, VERSION
+from mlplatform.contracts.registry import CHALLENGER
+from mlplatform.contracts.rollout import CONFIG, VERSION
+from mlplatform.contracts.tracking import RegistryError
 from mlplatform.runtime.promote.cluster import Cluster
 from mlplatform.runtime.promote.kubernetes import OnDeployments, OnKServe
 from mlplatform.runtime.promote.metrics import Measured
@@ -33,7 +34,6 @@ from mlplatform.runtime.promote.serverless import InLambda
 from mlplatform.runtime.promote.settings import Settings
 from mlplatform.runtime.promote.store import Store
 from mlplatform.runtime.promote.tracks import Tracks, Waiting
-from mlplatform.tracking import RegistryError
 
 REGION = "us-east-1"
 PLURALS = {"HTTPRoute": "httproutes", "Deployment": "deployments", "InferenceService": "inferenceservices"}

@@ -17,8 +17,8 @@ from mlplatform.addons import Addon, Addons, AddonsArgs
 from mlplatform.addons.gpu import COUNTERS
 from mlplatform.addons.matrix import MATRIX, CrdSource
 from mlplatform.addons.site import PRIVILEGED
+from mlplatform.contracts.gpu_sharing import time_slicing_config
 from mlplatform.core.args import InvalidArgs
-from mlplatform.facts.gpu_sharing import time_slicing_config
 from mlplatform.monitoring_stack.rules import NAMESPACES
 from promises import covers
 from recorded import ROOT, Recorded, absent, exactly, matching, record

@@ -11,11 +11,11 @@ from examples import kubernetes
 from examples.drift_monitor import BASE, IMAGE, KEYS, SMALLEST, TEMPLATE
 from test_fields import with_values
 
+from mlplatform.contracts.drift import CONFIG, REQUEST_CONFIG, TABLE_KEY, TABLE_TTL
 from mlplatform.core.args import InvalidArgs
 from mlplatform.drift_monitor import DriftMetric, DriftMonitor, DriftMonitorArgs, DriftTraining
 from mlplatform.drift_monitor.args import MONTH_HOURS
 from mlplatform.drift_monitor.job import COMMAND
-from mlplatform.facts.drift import CONFIG, REQUEST_CONFIG, TABLE_KEY, TABLE_TTL
 from mlplatform.runtime.dispatch.message import Kind
 from mlplatform.runtime.drift.settings import Metric, Settings
 from mlplatform.runtime.request.gate import Limits

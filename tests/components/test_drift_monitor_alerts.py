@@ -8,9 +8,9 @@ import pytest
 import yaml
 from alerting import PROMTOOL, promtool
 
+from mlplatform.contracts.alerts import rule_group
+from mlplatform.contracts.metrics import METRICS
 from mlplatform.drift_monitor.alerts import alerts
-from mlplatform.facts.alerts import rule_group
-from mlplatform.facts.metrics import METRICS
 from mlplatform.runtime.drift.columns import Trouble
 from mlplatform.runtime.request.gate import Verdict
 from promql import metrics

@@ -7,9 +7,9 @@ from examples.gpu_node_pool import CPU, MANAGED, SHARED, WIRED
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlplatform.contracts import gpu_sharing
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.capacity import Tier
-from mlplatform.facts import gpu_sharing
 from mlplatform.facts.allocatable import Resources, allocatable
 from mlplatform.facts.instances import INSTANCE_TYPES, InstanceType, instance_type, with_accelerator
 from mlplatform.gpu_node_pool import GpuNodePoolArgs, flavors, limits, selection

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from mlplatform.contracts.alerts import RUNBOOKS, Alert, Recording, Severity, rule_group
+from mlplatform.contracts.metrics import METRICS
 from mlplatform.drift_monitor import alerts as drift
-from mlplatform.facts.alerts import RUNBOOKS, Alert, Recording, Severity, rule_group
-from mlplatform.facts.metrics import METRICS
 from mlplatform.monitoring_stack import dashboards, rules
 from mlplatform.monitoring_stack.args import LONGEST_WINDOW_DAYS, TELLING
 from mlplatform.monitoring_stack.thresholds import AlertThresholds

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlplatform import cli
+from mlplatform.contracts.tracking import RegistryError, connect
 from mlplatform.provenance.origin import Registry, UnknownError
 from mlplatform.provenance.report import as_text, plain
-from mlplatform.tracking import RegistryError, connect
 
 TAGS = {
     "mlplatform.run": "fraud-training-x7k2p",

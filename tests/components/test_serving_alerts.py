@@ -8,7 +8,7 @@ import pytest
 import yaml
 from alerting import PROMTOOL, promtool
 
-from mlplatform.facts.alerts import rule_group
+from mlplatform.contracts.alerts import rule_group
 from mlplatform.serving_endpoint.alerts import Watched, alerts
 
 WATCHED = Watched(name="fraud", namespace="risk", deployment="fraud-stable", scaled=True, canary=True)

@@ -29,8 +29,8 @@ from test_serving_endpoint import (
     outputs,
 )
 
-from mlplatform.facts.metrics import METRICS, ROLLOUTS
-from mlplatform.facts.rollout import CONFIG, OWNED, RUNS
+from mlplatform.contracts.metrics import METRICS, ROLLOUTS
+from mlplatform.contracts.rollout import CONFIG, OWNED, RUNS
 from mlplatform.runtime.promote.run import _parser
 from mlplatform.runtime.promote.settings import Settings
 from mlplatform.serving_endpoint.alerts import rollout_failed

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from alerting import PROMTOOL, promtool
 
-from mlplatform.facts.alerts import rule_group
-from mlplatform.facts.metrics import ROLLOUTS
+from mlplatform.contracts.alerts import rule_group
+from mlplatform.contracts.metrics import ROLLOUTS
 from mlplatform.serving_endpoint.alerts import rollout_failed
 from recorded import ROOT
 

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from requests import HTTPError
 
-from mlplatform.tracking import Client, RegistryError, connect, server
+from mlplatform.contracts.tracking import Client, RegistryError, connect, server
 
 DOWN = "MLflow at registry:5000 was not reached, or failed, however often it was tried"
 

@@ -18,9 +18,9 @@ from test_fields import with_values
 from workflows import faults
 
 import mlplatform.training_pipeline as public
+from mlplatform.contracts import kubeflow
+from mlplatform.contracts import pipeline as contract
 from mlplatform.core.args import Args
-from mlplatform.facts import kubeflow
-from mlplatform.facts import pipeline as contract
 from mlplatform.runtime.kubeflow.settings import Settings as Submission
 from mlplatform.runtime.pipeline import register, select, trials
 from mlplatform.runtime.pipeline.settings import Settings

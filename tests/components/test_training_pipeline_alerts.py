@@ -9,8 +9,8 @@ from alerting import PROMTOOL, promtool
 from examples import kubernetes
 from examples.training_pipeline import BASE, SMALLEST
 
-from mlplatform.facts.alerts import rule_group
-from mlplatform.facts.metrics import METRICS, PIPELINE_FAILURE, PIPELINE_SUCCESS
+from mlplatform.contracts.alerts import rule_group
+from mlplatform.contracts.metrics import METRICS, PIPELINE_FAILURE, PIPELINE_SUCCESS
 from mlplatform.training_pipeline import TrainingPipeline, TrainingPipelineArgs
 from mlplatform.training_pipeline.alerts import alerts
 from mlplatform.training_pipeline.alerts import metrics as emitted

@@ -20,7 +20,7 @@ from mlplatform.addons.args import Addon, AddonsGateway
 from mlplatform.addons.matrix import ENVOY
 from mlplatform.addons.site import Site
 from mlplatform.addons.values import GATEWAY_CLASS, GATEWAY_NAME, GATEWAY_NAMESPACE, mirrored
-from mlplatform.facts.labels import COMPONENT
+from mlplatform.contracts.labels import COMPONENT
 
 GATEWAY_API: Final = "gateway.networking.k8s.io/v1"
 ENVOY_API: Final = "gateway.envoyproxy.io/v1alpha1"

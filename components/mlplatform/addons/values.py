@@ -14,8 +14,8 @@ from mlplatform.addons import gpu
 from mlplatform.addons.args import AddonsArgo, AddonsKarpenter, AddonsKueue, AddonsPushgateway
 from mlplatform.addons.given import Given, Values
 from mlplatform.addons.matrix import MATRIX, Image
+from mlplatform.contracts.labels import EFA, QUEUE, QUEUE_MANAGED
 from mlplatform.facts.iam import dns_suffix
-from mlplatform.facts.labels import EFA, QUEUE, QUEUE_MANAGED
 from mlplatform.facts.pods import container_security, pod_security
 
 GATEWAY_NAMESPACE: Final = "envoy-gateway-system"

@@ -9,9 +9,9 @@ from typing import Any, Final, Optional, Self, TypeVar
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts.labels import COMPONENT, MANAGED_BY
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts.labels import COMPONENT, MANAGED_BY
 from mlplatform.facts.pods import RESTRICTED_NAMESPACE
 
 T = TypeVar("T")

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
+from mlplatform.contracts import drift, request_log
 from mlplatform.core.build import Build
 from mlplatform.core.place import Place
 from mlplatform.drift_monitor.args import DriftMonitorArgs
-from mlplatform.facts import drift, request_log
 from mlplatform.facts.iam import Conditions, Statement, document
 
 _STATE = ("dynamodb:GetItem", "dynamodb:PutItem")

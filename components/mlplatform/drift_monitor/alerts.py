@@ -7,9 +7,9 @@ and that it is stale is a rule of its own.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mlplatform.facts.alerts import Alert, Severity
-from mlplatform.facts.drift import JOB
-from mlplatform.facts.metrics import (
+from mlplatform.contracts.alerts import Alert, Severity
+from mlplatform.contracts.drift import JOB
+from mlplatform.contracts.metrics import (
     DRIFT_DRIFTED,
     DRIFT_PROBLEMS,
     DRIFT_SCORE,

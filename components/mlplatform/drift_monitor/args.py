@@ -8,14 +8,14 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts.drift import VALUES, strange
+from mlplatform.contracts.pipeline import REFERENCE
+from mlplatform.contracts.request_log import prefix
 from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.core.identifiers import BUCKET_NAME, CRON, FOLDER, IMAGE, IPV4_CIDR, QUANTITY, TOPIC_ARN, URL
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import NAMESPACE_NAME
-from mlplatform.facts.drift import VALUES, strange
-from mlplatform.facts.pipeline import REFERENCE
-from mlplatform.facts.request_log import prefix
 from mlplatform.workload_role import DNS_LABEL
 
 MONTH_HOURS = 720

@@ -7,6 +7,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts import drift
+from mlplatform.contracts.alerts import rule_group
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
@@ -15,8 +17,6 @@ from mlplatform.core.objects import Objects, known
 from mlplatform.drift_monitor import access, job
 from mlplatform.drift_monitor.alerts import alerts
 from mlplatform.drift_monitor.args import DriftMonitorArgs
-from mlplatform.facts import drift
-from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.kms import KeyUse
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 

@@ -5,12 +5,12 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts import drift, pipeline
+from mlplatform.contracts.labels import COMPONENT, NAMESPACE_NAME, PUSHGATEWAY, PUSHGATEWAY_PORT
 from mlplatform.core.build import Build
 from mlplatform.drift_monitor import access
 from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining, DriftTraining
-from mlplatform.facts import drift, pipeline
 from mlplatform.facts.egress import HTTPS, ToCidr, ToPods, egress, to_https
-from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME, PUSHGATEWAY, PUSHGATEWAY_PORT
 from mlplatform.facts.pods import container_security, pod_security
 
 COMMAND: Final = ("python", "-m", "mlplatform.runtime", "drift")

@@ -6,11 +6,11 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts import gpu_sharing, labels
 from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.core.capacity import Purpose, Tier
 from mlplatform.core.identifiers import ACCOUNT, CRON, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
 from mlplatform.core.keys import KEY_ARN
-from mlplatform.facts import gpu_sharing, labels
 from mlplatform.facts.allocatable import MAX_PODS, Resources
 from mlplatform.facts.instances import Architecture, InstanceType
 from mlplatform.gpu_node_pool import limits, selection

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mlplatform.contracts import labels
 from mlplatform.core.capacity import Capacity, Tier, Toleration
-from mlplatform.facts import labels
 from mlplatform.facts.quotas import Quota
 from mlplatform.gpu_node_pool import limits
 from mlplatform.gpu_node_pool.args import FallbackTier, GpuNodePoolArgs, PoolTier, ReservedTier, TaintEffect

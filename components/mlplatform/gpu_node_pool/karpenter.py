@@ -6,9 +6,9 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts import labels
 from mlplatform.core.capacity import Tier
 from mlplatform.core.objects import Objects
-from mlplatform.facts import labels
 from mlplatform.facts.allocatable import kubelet
 from mlplatform.facts.instances import Architecture, InstanceType
 from mlplatform.facts.karpenter import DISCOVERY_TAG

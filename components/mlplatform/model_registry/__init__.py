@@ -1,6 +1,6 @@
 """ModelRegistry: MLflow on PostgreSQL and S3, or one that exists, and who may write to it and read from it."""
 
-from mlplatform.facts.registry import PORT as REGISTRY_PORT
+from mlplatform.contracts.registry import PORT as REGISTRY_PORT
 from mlplatform.model_registry.args import (
     ExistingRegistry,
     ModelRegistryArgs,

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Final
 
-from mlplatform.facts.registry import PORT
+from mlplatform.contracts.registry import PORT
 
 DATABASE: Final = "mlflow"
 """Name of the database, of its user, and of the service in the connection file."""

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import pulumi
 
+from mlplatform.contracts.labels import COMPONENT, DOMAIN
 from mlplatform.core.build import Build
 from mlplatform.core.capacity import placement
 from mlplatform.core.objects import Objects
-from mlplatform.facts.labels import COMPONENT, DOMAIN
 from mlplatform.facts.pods import container_security, pod_security
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryServer

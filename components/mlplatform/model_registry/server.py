@@ -5,7 +5,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mlplatform.facts.registry import PORT
+from mlplatform.contracts.registry import PORT
 from mlplatform.hardened_bucket import HardenedBucket
 from mlplatform.model_registry import mlflow, pods
 from mlplatform.model_registry.pods import SERVER, SERVER_ACCOUNT, Home

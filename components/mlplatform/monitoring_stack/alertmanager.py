@@ -8,7 +8,7 @@ from typing import Final
 
 import pulumi
 
-from mlplatform.facts.alerts import Severity
+from mlplatform.contracts.alerts import Severity
 from mlplatform.monitoring_stack.args import TELLING, AlertmanagerServer
 
 SECRETS: Final = "/etc/alertmanager/secrets"

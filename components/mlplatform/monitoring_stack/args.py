@@ -7,11 +7,11 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts.alerts import Severity
 from mlplatform.core.args import Args, In, at_least, between, checked, each, matching, one_of
 from mlplatform.core.identifiers import DIGEST, REGISTRY
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.objects import NAMESPACE_NAME
-from mlplatform.facts.alerts import Severity
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 
 TELLING = (Severity.CRITICAL, Severity.WARNING)

@@ -1,6 +1,6 @@
 """Dashboards of Grafana, one a part of the platform: pure functions, the same bytes every time.
 
-Source: Grafana documentation, Dashboard JSON model. Expressions name only metrics of `facts.metrics`.
+Source: Grafana documentation, Dashboard JSON model. Expressions name only metrics of `contracts.metrics`.
 """
 
 import json
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlplatform.facts.drift import JOB as DRIFT_JOB
-from mlplatform.facts.metrics import (
+from mlplatform.contracts.drift import JOB as DRIFT_JOB
+from mlplatform.contracts.metrics import (
     DRIFT_DRIFTED,
     DRIFT_PROBLEMS,
     DRIFT_SCORE,

@@ -11,7 +11,7 @@ Labels as they reach Prometheus, which the expressions rely on:
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from mlplatform.facts.alerts import Alert, Recording, Severity, rule_group
+from mlplatform.contracts.alerts import Alert, Recording, Severity, rule_group
 from mlplatform.monitoring_stack.args import NAMESPACE, nodes_namespace
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 

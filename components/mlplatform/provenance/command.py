@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mlplatform.contracts.tracking import URI, NoRegistryError, RegistryError, connect
 from mlplatform.provenance import report
 from mlplatform.provenance.origin import Registry, UnknownError
-from mlplatform.tracking import URI, NoRegistryError, RegistryError, connect
 
 EXAMPLES: Final = f"""\
 examples:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mlplatform.facts import registry as names
-from mlplatform.facts.pipeline import NO_CHAMPION
-from mlplatform.tracking import RegistryError
+from mlplatform.contracts import registry as names
+from mlplatform.contracts.pipeline import NO_CHAMPION
+from mlplatform.contracts.tracking import RegistryError
 
 _DATA: Final[Mapping[str, str]] = {
     "digest": names.DATA_DIGEST,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from mlplatform.facts.pipeline import NO_CHAMPION
+from mlplatform.contracts.pipeline import NO_CHAMPION
 
 UNKNOWN: Final = "unknown"
 _LABEL: Final = 12

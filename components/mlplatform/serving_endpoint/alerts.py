@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlplatform.facts.alerts import Alert, Severity
-from mlplatform.facts.metrics import ROLLOUTS
+from mlplatform.contracts.alerts import Alert, Severity
+from mlplatform.contracts.metrics import ROLLOUTS
 
 ERRORS: Final = "envoy_cluster_upstream_rq_xx"
 TIMES: Final = "envoy_cluster_upstream_rq_time_bucket"

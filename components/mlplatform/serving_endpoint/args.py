@@ -6,14 +6,14 @@ from typing import Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts.request_log import VARIABLES
+from mlplatform.contracts.rollout import MODEL_URI
 from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching
 from mlplatform.core.capacity import Capacity, Purpose
 from mlplatform.core.identifiers import BUCKET_NAME, DOMAIN, IMAGE, IPV4_CIDR, MODEL_NAME, QUANTITY, TOPIC_ARN, URL
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.objects import NAMESPACE_NAME
 from mlplatform.core.registry_account import RegistryAccount
-from mlplatform.facts.request_log import VARIABLES
-from mlplatform.facts.rollout import MODEL_URI
 from mlplatform.serving_endpoint.access import MODEL_VERSION
 from mlplatform.serving_endpoint.rollout_args import ServingRollout
 from mlplatform.serving_endpoint.serverless_args import Serverless

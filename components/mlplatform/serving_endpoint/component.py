@@ -6,12 +6,12 @@ from typing import Optional
 
 import pulumi
 
+from mlplatform.contracts import request_log
+from mlplatform.contracts.rollout import CANARY
 from mlplatform.core.args import InvalidArgs, matching
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import Objects
 from mlplatform.core.place import Place
-from mlplatform.facts import request_log
-from mlplatform.facts.rollout import CANARY
 from mlplatform.serving_endpoint import kserve, kubernetes, rollout_objects, serverless
 from mlplatform.serving_endpoint.access import ModelSource
 from mlplatform.serving_endpoint.args import ServingEndpointArgs

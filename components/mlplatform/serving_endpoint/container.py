@@ -5,9 +5,9 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts.rollout import CANARY, STABLE
 from mlplatform.core.args import In
 from mlplatform.core.objects import NOT_AWAITED, known
-from mlplatform.facts.rollout import CANARY, STABLE
 from mlplatform.serving_endpoint import pods
 from mlplatform.serving_endpoint.args import ServingContainer, ServingScaling
 from mlplatform.serving_endpoint.pods import Serving

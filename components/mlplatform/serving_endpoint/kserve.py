@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.facts.rollout import CANARY, STABLE
+from mlplatform.contracts.rollout import CANARY, STABLE
 from mlplatform.serving_endpoint import pods
 from mlplatform.serving_endpoint.args import KServeProtocol, ServingKServe, ServingScaling
 from mlplatform.serving_endpoint.pods import Serving

@@ -8,12 +8,12 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts.alerts import rule_group
+from mlplatform.contracts.labels import COMPONENT
+from mlplatform.contracts.rollout import CANARY, STABLE, TRACK
 from mlplatform.core.args import In
 from mlplatform.core.objects import NOT_AWAITED, Objects, known
 from mlplatform.core.place import Place
-from mlplatform.facts.alerts import rule_group
-from mlplatform.facts.labels import COMPONENT
-from mlplatform.facts.rollout import CANARY, STABLE, TRACK
 from mlplatform.serving_endpoint import container, kserve, network, pods, rollout_objects
 from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
 from mlplatform.serving_endpoint.alerts import Watched, alerts

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.facts import drift
-from mlplatform.facts.metrics import DRIFT_DRIFTED
-from mlplatform.facts.rollout import CANARY, STABLE, WINDOW
+from mlplatform.contracts import drift
+from mlplatform.contracts.metrics import DRIFT_DRIFTED
+from mlplatform.contracts.rollout import CANARY, STABLE, WINDOW
 from mlplatform.serving_endpoint import alerts, serverless
 from mlplatform.serving_endpoint.args import ServingEndpointArgs, ServingObjectives, ServingScaling
 from mlplatform.serving_endpoint.rollout_args import ServingRollout, ServingRolloutGates

@@ -7,15 +7,15 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts import rollout as facts
+from mlplatform.contracts.alerts import rule_group
+from mlplatform.contracts.labels import COMPONENT, NAMESPACE_NAME, PROMETHEUS, PROMETHEUS_PORT
+from mlplatform.contracts.registry import PORT
 from mlplatform.core.external_secret import API as SECRETS_API
 from mlplatform.core.objects import Objects
 from mlplatform.core.place import Place
 from mlplatform.core.registry_account import RegistryAccess, RegistryAccount, credentials
-from mlplatform.facts import rollout as facts
-from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.egress import SERVICE_CIDRS, ToCidr, ToPods, default_deny, egress
-from mlplatform.facts.labels import COMPONENT, NAMESPACE_NAME, PROMETHEUS, PROMETHEUS_PORT
-from mlplatform.facts.registry import PORT
 from mlplatform.serving_endpoint import network, rollout_access, rollout_config, rollout_workflow
 from mlplatform.serving_endpoint.access import ModelSource
 from mlplatform.serving_endpoint.alerts import rollout_failed

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from mlplatform.contracts import rollout
+from mlplatform.contracts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT, MANAGED_BY
+from mlplatform.contracts.pipeline import output_variable
 from mlplatform.core.args import In
-from mlplatform.facts import rollout
-from mlplatform.facts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT, MANAGED_BY
-from mlplatform.facts.pipeline import output_variable
 from mlplatform.facts.pods import container_security, pod_security
 from mlplatform.serving_endpoint.rollout_args import ServingRollout, ServingRolloutGates
 

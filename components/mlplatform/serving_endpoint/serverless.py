@@ -7,15 +7,15 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from mlplatform.contracts import request_log
+from mlplatform.contracts.rollout import MODEL_URI
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, fit
-from mlplatform.facts import request_log
 from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document, service_trust
 from mlplatform.facts.instances import Architecture
 from mlplatform.facts.kms import KeyUse
-from mlplatform.facts.rollout import MODEL_URI
 from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
 from mlplatform.serving_endpoint.rollout import left_alone
 from mlplatform.serving_endpoint.serverless_args import Serverless, ServerlessVpc

@@ -6,14 +6,14 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts import request_log
+from mlplatform.contracts.rollout import MODEL_URI
 from mlplatform.core.args import Args, In, at_least, between, checked, distinct, each, matching, one_of
 from mlplatform.core.identifiers import IPV4_CIDR, PRINCIPAL_ARN, SUBNET, VPC
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts import request_log
 from mlplatform.facts.instances import Architecture
 from mlplatform.facts.logs import RETENTION_DAYS
-from mlplatform.facts.rollout import MODEL_URI
 from mlplatform.serving_endpoint.access import MODEL_VERSION
 
 # AWS Lambda Developer Guide, Lambda quotas.

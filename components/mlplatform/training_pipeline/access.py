@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
+from mlplatform.contracts import pipeline as contract
 from mlplatform.core.place import Place
-from mlplatform.facts import pipeline as contract
 from mlplatform.facts.iam import Conditions, Statement, document
 from mlplatform.training_pipeline.args import TrainingPipelineArgs
 

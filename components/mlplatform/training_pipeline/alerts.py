@@ -8,8 +8,8 @@ end it.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mlplatform.facts.alerts import Alert, Severity
-from mlplatform.facts.metrics import PIPELINE_FAILURE, PIPELINE_SUCCESS
+from mlplatform.contracts.alerts import Alert, Severity
+from mlplatform.contracts.metrics import PIPELINE_FAILURE, PIPELINE_SUCCESS
 
 PREFIX: Final = "argo_workflows_"
 """What Argo puts before the names of such metrics (Argo Workflows documentation, Prometheus Metrics)."""

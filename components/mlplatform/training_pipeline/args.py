@@ -5,13 +5,13 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts import kubeflow
+from mlplatform.contracts.request_log import prefix
 from mlplatform.core.args import Args, In, at_least, between, checked, each, matching
 from mlplatform.core.capacity import Capacity
 from mlplatform.core.identifiers import BUCKET_NAME, CRON, FOLDER, IMAGE, MODEL_NAME, ROLE_NAME, URL
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.objects import NAMESPACE_NAME
-from mlplatform.facts import kubeflow
-from mlplatform.facts.request_log import prefix
 from mlplatform.hardened_bucket import AccessLogs, refuse_both
 from mlplatform.training_pipeline.step_args import PipelineStep, PipelineSteps, PipelineTraining
 

@@ -6,13 +6,13 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts import pipeline as contract
+from mlplatform.contracts.alerts import rule_group
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import Objects, known
-from mlplatform.facts import pipeline as contract
-from mlplatform.facts.alerts import rule_group
 from mlplatform.facts.kms import KeyUse
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
 from mlplatform.training_pipeline import access, distributed, submission, workflow

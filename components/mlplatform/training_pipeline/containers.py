@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.facts import pipeline as contract
+from mlplatform.contracts import pipeline as contract
 from mlplatform.facts.pods import container_security
 from mlplatform.training_pipeline.building import (
     IN,

@@ -7,9 +7,9 @@ from typing import Any, Optional, Self
 
 from pydantic import model_validator
 
+from mlplatform.contracts import pipeline
 from mlplatform.core.args import Args, In, at_least, between, checked, matching
 from mlplatform.core.identifiers import IMAGE, QUANTITY
-from mlplatform.facts import pipeline
 from mlplatform.training_pipeline.search_args import PipelineObjective, PipelineSearch
 
 REGION = "AWS_DEFAULT_REGION"

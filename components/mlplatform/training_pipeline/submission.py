@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.facts import kubeflow
-from mlplatform.facts import pipeline as contract
+from mlplatform.contracts import kubeflow
+from mlplatform.contracts import pipeline as contract
 from mlplatform.training_pipeline.args import SPARE_MINUTES, PipelineKubeflow
 from mlplatform.training_pipeline.building import Pipeline, argo, job, pod, resources, retries
 from mlplatform.training_pipeline.containers import JOB_CPU, JOB_RETRIES

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pulumi
 
-from mlplatform.facts import pipeline as contract
-from mlplatform.facts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT
+from mlplatform.contracts import pipeline as contract
+from mlplatform.contracts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT
 from mlplatform.facts.pods import pod_security
 from mlplatform.training_pipeline import alerts, distributed, submission
 from mlplatform.training_pipeline.args import PipelineDrift

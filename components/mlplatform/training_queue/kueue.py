@@ -7,10 +7,10 @@ from typing import Any, Final, Optional, TypeAlias
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts.labels import DOMAIN, NAMESPACE_NAME
 from mlplatform.core.build import Build
 from mlplatform.core.capacity import Capacity, Toleration
 from mlplatform.core.objects import Objects
-from mlplatform.facts.labels import DOMAIN, NAMESPACE_NAME
 from mlplatform.training_queue import quotas
 from mlplatform.training_queue.args import (
     QueueFlavorFungibility,

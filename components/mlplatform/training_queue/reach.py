@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from mlplatform.contracts.labels import NAMESPACE_NAME
 from mlplatform.facts.cidr import NEVER_PUBLIC
 from mlplatform.facts.egress import SERVICE_CIDRS, ToCidr, ToPods, egress
-from mlplatform.facts.labels import NAMESPACE_NAME
 from mlplatform.training_queue.args import QueueDestination, TrainingQueueArgs
 
 HTTPS: Final = (443,)

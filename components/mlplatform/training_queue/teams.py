@@ -7,9 +7,9 @@ from typing import Any, Final, TypeAlias
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mlplatform.contracts.labels import QUEUE, QUEUE_MANAGED
 from mlplatform.core.build import Build
 from mlplatform.core.objects import Objects
-from mlplatform.facts.labels import QUEUE, QUEUE_MANAGED
 from mlplatform.training_queue import kueue, reach
 from mlplatform.training_queue.args import QueueTeam, TrainingQueueArgs
 from mlplatform.training_queue.numbers import as_text

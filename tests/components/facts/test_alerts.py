@@ -1,6 +1,6 @@
 """Rules as dictionaries of a PrometheusRule."""
 
-from mlplatform.facts.alerts import Alert, Recording, Severity, rule_group
+from mlplatform.contracts.alerts import Alert, Recording, Severity, rule_group
 
 ALERT = Alert("GpuHot", "temperature > 90", "10m", Severity.WARNING, "GPU {{ $labels.gpu }} is hot.")
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from mlplatform.facts.digest import of_files
+from mlplatform.contracts.digest import of_files
 
 
 def test_it_is_the_sha_256_of_sorted_pairs_as_json() -> None:

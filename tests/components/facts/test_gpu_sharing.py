@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mlplatform.facts import gpu_sharing
+from mlplatform.contracts import gpu_sharing
 from mlplatform.facts.instances import accelerators, with_accelerator
 
 PROFILES = [(gpu, profile) for gpu, profiles in gpu_sharing.MIG_PROFILES.items() for profile in profiles]

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts import kubeflow
-from mlplatform.facts.kubeflow import GIVEN, LARGEST, Package, PackageError, Parameter, read
+from mlplatform.contracts import kubeflow
+from mlplatform.contracts.kubeflow import GIVEN, LARGEST, Package, PackageError, Parameter, read
 from recorded import ROOT
 
 PACKAGES = ROOT / "tests" / "kfp" / "packages"

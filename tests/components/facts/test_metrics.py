@@ -1,7 +1,7 @@
 """The table of metrics: every row has an exporter and a source, and something names it."""
 
+from mlplatform.contracts.metrics import DCGM, LAST_SUCCESS, METRICS, OWN, of
 from mlplatform.drift_monitor import alerts as drift
-from mlplatform.facts.metrics import DCGM, LAST_SUCCESS, METRICS, OWN, of
 from mlplatform.monitoring_stack import dashboards, rules
 from mlplatform.monitoring_stack.thresholds import AlertThresholds
 from mlplatform.serving_endpoint import alerts as serving

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts import request_log
+from mlplatform.contracts import request_log
 
 LINE: dict[str, Any] = {
     "schema_version": 1,

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 from kubernetes import client, config
 
-from mlplatform.facts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
+from mlplatform.contracts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
 from mlplatform.runtime.dispatch import run
 from mlplatform.runtime.dispatch.queue import Delivery, Queue
 from mlplatform.runtime.dispatch.run import main

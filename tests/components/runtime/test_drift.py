@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts import request_log
+from mlplatform.contracts import request_log
 from mlplatform.runtime.drift.columns import Kind, Problem, Trouble, answer, read
 from mlplatform.runtime.drift.distances import Distance
 from mlplatform.runtime.drift.findings import Drift, Findings, compare, served

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from mlplatform.facts.drift import CONFIG, REQUEST_CONFIG, TABLE_KEY
+from mlplatform.contracts.drift import CONFIG, REQUEST_CONFIG, TABLE_KEY
 from mlplatform.runtime.drift import run
 from mlplatform.runtime.drift.columns import Kind
 from mlplatform.runtime.drift.distances import Distance

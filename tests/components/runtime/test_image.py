@@ -23,6 +23,7 @@ from mlplatform.runtime.jobs import PROGRAM
 from recorded import ROOT
 
 RUNTIME = ROOT / "components" / "mlplatform" / "runtime"
+IMPORTED = (RUNTIME, RUNTIME.parent / "contracts", RUNTIME.parent / "facts")
 LOCKED = ("build", "runtime")
 """Groups that the image is made of, each with a lock of its own."""
 NEVER = ("hypothesis", "moto", "pulumi", "pulumi_aws", "pulumi_kubernetes", "pytest", "rich")
@@ -134,7 +135,7 @@ def copy(sources: Iterable[Path], target: Path) -> None:
 def imported() -> set[str]:
     """Packages that the jobs' sources import, also those that they import late."""
     found: set[str] = set()
-    for path in sorted([*RUNTIME.rglob("*.py"), *(RUNTIME.parent / "facts").rglob("*.py")]):
+    for path in sorted(path for folder in IMPORTED for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}

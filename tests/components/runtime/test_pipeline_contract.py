@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from examples import training_pipeline as example
 
-from mlplatform.facts.pipeline import CONFIG, FIRST_ROUND, OUTPUTS, RUN, output_variable
+from mlplatform.contracts.pipeline import CONFIG, FIRST_ROUND, OUTPUTS, RUN, output_variable
 from mlplatform.runtime.pipeline import register, select, trials
 from mlplatform.runtime.pipeline.settings import surroundings
 from recorded import record

@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 from pipelines import REGION, Pipeline
 
-from mlplatform.facts.pipeline import RUN
+from mlplatform.contracts.pipeline import RUN
+from mlplatform.contracts.tracking import connect
 from mlplatform.runtime.pipeline import select, trials
 from mlplatform.runtime.pipeline.runs import RunError
 from mlplatform.runtime.pipeline.settings import Settings
 from mlplatform.runtime.pipeline.trials import suggest
-from mlplatform.tracking import connect
 
 Lines = Callable[[], list[dict[str, Any]]]
 

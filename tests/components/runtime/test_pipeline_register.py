@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from pipelines import DATA, IMAGE, MODEL, REFERENCE, Pipeline
 
-from mlplatform.facts.digest import of_files
+from mlplatform.contracts.digest import of_files
+from mlplatform.contracts.tracking import connect
 from mlplatform.runtime.pipeline import register, select
 from mlplatform.runtime.pipeline.register import Registration, Wish
 from mlplatform.runtime.pipeline.registry import Workflow
 from mlplatform.runtime.pipeline.runs import Runs
 from mlplatform.runtime.pipeline.settings import Settings
-from mlplatform.tracking import connect
 
 Lines = Callable[[], list[dict[str, Any]]]
 ARGUMENTS = [

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from mlplatform.contracts.tracking import RegistryError
 from mlplatform.runtime.pipeline import registry
 from mlplatform.runtime.pipeline.registry import Workflow
-from mlplatform.tracking import RegistryError
 
 
 class Found:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlplatform.facts.pipeline import CONFIG, RUN
+from mlplatform.contracts.pipeline import CONFIG, RUN
 from mlplatform.runtime.jobs import SettingsError
 from mlplatform.runtime.pipeline.search import Round, SearchError, Trial, Tried, next_round
 from mlplatform.runtime.pipeline.settings import Goal, Objective, Search, surroundings

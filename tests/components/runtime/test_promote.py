@@ -13,9 +13,9 @@ from moto import mock_aws
 from rollouts import Edges, FakeMlflow, World, run, workflow
 from test_serving_rollout import found
 
-from mlplatform.facts import digest
-from mlplatform.facts.registry import CHALLENGER, CHAMPION, DIGEST, ROLLOUT
-from mlplatform.facts.rollout import OWNED
+from mlplatform.contracts import digest
+from mlplatform.contracts.registry import CHALLENGER, CHAMPION, DIGEST, ROLLOUT
+from mlplatform.contracts.rollout import OWNED
 from mlplatform.runtime.promote.gate import Outcome, judge
 from mlplatform.runtime.promote.metrics import Measured
 from mlplatform.runtime.promote.registry import Plan

@@ -13,8 +13,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 from rollouts import FakeCluster, FakePrometheus, over_http, told
 
-from mlplatform.facts.registry import CHALLENGER, CHAMPION, DIGEST, ROLLOUT
-from mlplatform.facts.rollout import CONFIG
+from mlplatform.contracts.registry import CHALLENGER, CHAMPION, DIGEST, ROLLOUT
+from mlplatform.contracts.rollout import CONFIG
+from mlplatform.contracts.tracking import connect
 from mlplatform.runtime.__main__ import main as runtime
 from mlplatform.runtime.promote.metrics import (
     Measured,
@@ -26,7 +27,6 @@ from mlplatform.runtime.promote.metrics import (
 )
 from mlplatform.runtime.promote.run import main
 from mlplatform.runtime.promote.settings import Queries
-from mlplatform.tracking import connect
 
 MODEL = "fraud"
 

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from mlplatform.facts.drift import REQUEST_CONFIG, TABLE_KEY, TABLE_TTL, VALUES, filled, strange
+from mlplatform.contracts.drift import REQUEST_CONFIG, TABLE_KEY, TABLE_TTL, VALUES, filled, strange
 from mlplatform.runtime.dispatch.message import Config, parse
 from mlplatform.runtime.dispatch.objects import name_of
 from mlplatform.runtime.request import run

@@ -29,8 +29,8 @@ from aiohttp import web
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from mlplatform.facts import request_log
-from mlplatform.facts.request_log import SCHEMA, sampled
+from mlplatform.contracts import request_log
+from mlplatform.contracts.request_log import SCHEMA, sampled
 from mlplatform.runtime.drift.storage import Storage
 from mlplatform.runtime.request_log import run, writer
 from mlplatform.runtime.request_log.exchange import Budget, Copy, Exchange, Reason, Tally

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts.request_log import SCHEMA
+from mlplatform.contracts.request_log import SCHEMA
 from mlplatform.runtime.drift.rows import Window, logged
 from mlplatform.runtime.request_log.exchange import Budget, Copy, Exchange, Reason, Tally, identity
 from mlplatform.runtime.request_log.rows import LIMIT, MOST, FormError, TooLargeError, body, rows

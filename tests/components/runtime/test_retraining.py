@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from kubernetes.client.exceptions import ApiException
 from moto import mock_aws
 
-from mlplatform.facts.drift import TABLE_KEY
-from mlplatform.facts.pipeline import asked
+from mlplatform.contracts.drift import TABLE_KEY
+from mlplatform.contracts.pipeline import asked
 from mlplatform.runtime.dispatch.cluster import Cluster
 from mlplatform.runtime.dispatch.message import Config
 from mlplatform.runtime.dispatch.queue import Queue

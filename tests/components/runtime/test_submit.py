@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from kubeflow_api import BASE, KubeflowApi, run_body
-from mlplatform.facts.kubeflow import CONFIG, PACKAGE, TOKEN, TRACKING_URI, read
-from mlplatform.facts.pipeline import RUN
+from mlplatform.contracts.kubeflow import CONFIG, PACKAGE, TOKEN, TRACKING_URI, read
+from mlplatform.contracts.pipeline import RUN
 from mlplatform.runtime.jobs import write
 from mlplatform.runtime.kubeflow import run
 from mlplatform.runtime.kubeflow.api import Api, RefusedError, UnavailableError

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlplatform.facts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
+from mlplatform.contracts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
 from mlplatform.runtime.jobs import explain
 
 SERVICE_ACCOUNT: Final = "worker"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from mlplatform.facts.labels import (
+from mlplatform.contracts.labels import (
     DOMAIN,
     KARPENTER_DO_NOT_DISRUPT,
     KUEUE_PRIORITY_CLASS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from mlplatform.facts.drift import PREDICTION
+from mlplatform.contracts.drift import PREDICTION
 from mlplatform.runtime.drift.rows import Row
 
 MISSING: Final = object()

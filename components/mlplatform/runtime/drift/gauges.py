@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mlplatform.facts.drift import JOB
-from mlplatform.facts.metrics import (
+from mlplatform.contracts.drift import JOB
+from mlplatform.contracts.metrics import (
     DRIFT_DRIFTED,
     DRIFT_PROBLEMS,
     DRIFT_SCORE,

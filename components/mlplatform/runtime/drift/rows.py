@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from mlplatform.facts.request_log import SCHEMA_VERSION, fraction
+from mlplatform.contracts.request_log import SCHEMA_VERSION, fraction
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%S"
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from mlplatform.facts.drift import CONFIG, MODEL_VERSION, REQUEST_CONFIG
-from mlplatform.facts.request_log import partition
+from mlplatform.contracts.drift import CONFIG, MODEL_VERSION, REQUEST_CONFIG
+from mlplatform.contracts.request_log import partition
 from mlplatform.runtime.drift import distances
 from mlplatform.runtime.drift.columns import Kind
 from mlplatform.runtime.drift.findings import Findings, Measure, compare, served

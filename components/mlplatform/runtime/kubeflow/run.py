@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from mlplatform.facts.kubeflow import CONFIG, PACKAGE, TOKEN, TRACKING_URI, Package, PackageError, read
-from mlplatform.facts.pipeline import RUN
+from mlplatform.contracts.kubeflow import CONFIG, PACKAGE, TOKEN, TRACKING_URI, Package, PackageError, read
+from mlplatform.contracts.pipeline import RUN
 from mlplatform.runtime.jobs import Exit, SettingsError, explain, write
 from mlplatform.runtime.jobs import parser as command
 from mlplatform.runtime.kubeflow.api import REASON, Api, RefusedError, UnavailableError

@@ -7,7 +7,8 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-from mlplatform.facts.pipeline import CONFIG, OUTPUTS, RUN, output_variable
+from mlplatform.contracts.pipeline import CONFIG, OUTPUTS, RUN, output_variable
+from mlplatform.contracts.tracking import URI, NoRegistryError, RegistryError
 from mlplatform.runtime import jobs
 from mlplatform.runtime.jobs import Exit, SettingsError, write
 from mlplatform.runtime.pipeline.runs import RunError, Runs
@@ -15,7 +16,6 @@ from mlplatform.runtime.pipeline.search import SearchError
 from mlplatform.runtime.pipeline.settings import Surroundings, surroundings
 from mlplatform.runtime.pipeline.verdicts import EvaluationError
 from mlplatform.runtime.request.run import client, reason_of
-from mlplatform.tracking import URI, NoRegistryError, RegistryError
 
 _FAILURES: Final = (BotoCoreError, ClientError, EvaluationError, RegistryError, RunError, SearchError)
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlplatform.facts import registry as names
-from mlplatform.facts.digest import of_files
-from mlplatform.facts.pipeline import reference
+from mlplatform.contracts import registry as names
+from mlplatform.contracts.digest import of_files
+from mlplatform.contracts.pipeline import reference
+from mlplatform.contracts.tracking import connect
 from mlplatform.runtime.jobs import write
 from mlplatform.runtime.pipeline import job
 from mlplatform.runtime.pipeline.registry import Logged, Workflow, challenge, champion, experiment, new_version, version
@@ -22,7 +23,6 @@ from mlplatform.runtime.pipeline.search import Trial
 from mlplatform.runtime.pipeline.settings import Settings, Surroundings
 from mlplatform.runtime.pipeline.trials import Log
 from mlplatform.runtime.pipeline.verdicts import Decision, Metrics, Outcome, decide
-from mlplatform.tracking import connect
 
 
 @dataclass(frozen=True, slots=True)

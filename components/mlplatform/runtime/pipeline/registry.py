@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from mlplatform.facts import registry as names
-from mlplatform.facts.pipeline import NO_CHAMPION
+from mlplatform.contracts import registry as names
+from mlplatform.contracts.pipeline import NO_CHAMPION
+from mlplatform.contracts.tracking import RegistryError
 from mlplatform.runtime.pipeline.runs import RunError, Source
 from mlplatform.runtime.pipeline.search import Parameters
 from mlplatform.runtime.pipeline.verdicts import Metrics
-from mlplatform.tracking import RegistryError
 
 _BATCH: Final = 100
 """Parameters of one request (mlflow/utils/validation.py, MAX_PARAMS_TAGS_PER_BATCH); of metrics, there may be more."""

@@ -1,4 +1,4 @@
-"""What a run keeps in S3, as `facts.pipeline` lays it out."""
+"""What a run keeps in S3, as `contracts.pipeline` lays it out."""
 
 import json
 import math
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from mlplatform.facts.digest import of_files
-from mlplatform.facts.pipeline import ARTIFACTS, FIRST_ROUND, key, search_round
+from mlplatform.contracts.digest import of_files
+from mlplatform.contracts.pipeline import ARTIFACTS, FIRST_ROUND, key, search_round
 from mlplatform.runtime.pipeline.search import Round, Trial
 from mlplatform.runtime.pipeline.verdicts import Metrics
 

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from mlplatform.contracts.tracking import connect
 from mlplatform.runtime.jobs import write
 from mlplatform.runtime.pipeline import job
 from mlplatform.runtime.pipeline.registry import champion
 from mlplatform.runtime.pipeline.runs import Runs
 from mlplatform.runtime.pipeline.settings import Surroundings
 from mlplatform.runtime.pipeline.verdicts import select
-from mlplatform.tracking import connect
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:

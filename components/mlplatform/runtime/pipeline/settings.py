@@ -7,7 +7,7 @@ from typing import Final, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlplatform.facts.pipeline import CONFIG, RUN
+from mlplatform.contracts.pipeline import CONFIG, RUN
 from mlplatform.runtime.jobs import SettingsError, explain
 
 Scalar: TypeAlias = str | bool | int | float

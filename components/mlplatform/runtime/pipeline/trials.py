@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from mlplatform.facts.pipeline import FIRST_ROUND
+from mlplatform.contracts.pipeline import FIRST_ROUND
 from mlplatform.runtime.jobs import write
 from mlplatform.runtime.pipeline import job
 from mlplatform.runtime.pipeline.runs import RunError, Runs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from mlplatform.facts.pipeline import NO_CHAMPION
+from mlplatform.contracts.pipeline import NO_CHAMPION
 from mlplatform.runtime.pipeline.settings import Objective
 
 Metrics: TypeAlias = Mapping[str, float]

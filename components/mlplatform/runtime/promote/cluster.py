@@ -7,7 +7,7 @@ from typing import Any, Final
 from kubernetes.client.exceptions import ApiException  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
-from mlplatform.facts.rollout import MANAGER, VERSION
+from mlplatform.contracts.rollout import MANAGER, VERSION
 from mlplatform.runtime.kubernetes import TIMEOUTS, reason
 from mlplatform.runtime.promote.settings import Tracks
 

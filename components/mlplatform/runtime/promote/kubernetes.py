@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mlplatform.facts.rollout import CANARY, TRACK, VERSION
+from mlplatform.contracts.rollout import CANARY, TRACK, VERSION
 from mlplatform.runtime.promote.cluster import DEPLOYMENT, INFERENCE_SERVICE, Cluster, ClusterError, shows
 from mlplatform.runtime.promote.settings import Container, KServe, OnKubernetes
 from mlplatform.runtime.promote.tracks import Waiting

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from mlplatform.facts.rollout import WINDOW
+from mlplatform.contracts.rollout import WINDOW
 from mlplatform.runtime.promote.settings import Queries
 
 TIMEOUT: Final = 30

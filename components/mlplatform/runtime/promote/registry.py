@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mlplatform.facts.registry import CHALLENGER, CHAMPION, ROLLOUT
-from mlplatform.facts.rollout import FIRST, NOTHING, PROMOTED, ROLLED_BACK, RUNNING, STEPS
-from mlplatform.tracking import RegistryError
+from mlplatform.contracts.registry import CHALLENGER, CHAMPION, ROLLOUT
+from mlplatform.contracts.rollout import FIRST, NOTHING, PROMOTED, ROLLED_BACK, RUNNING, STEPS
+from mlplatform.contracts.tracking import RegistryError
 
 LONGEST: Final = 500
 """Characters of how a rollout ended that are noted: a tag could hold more, and nobody would read them."""

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-from mlplatform.facts.registry import DIGEST
-from mlplatform.facts.rollout import ROLLED_BACK
+from mlplatform.contracts.registry import DIGEST
+from mlplatform.contracts.rollout import ROLLED_BACK
+from mlplatform.contracts.tracking import RegistryError
 from mlplatform.runtime.promote.cluster import ClusterError
 from mlplatform.runtime.promote.gate import Outcome, Verdict, judge
 from mlplatform.runtime.promote.metrics import MetricsError, Prometheus, Requests, UnreachableError
@@ -17,7 +18,6 @@ from mlplatform.runtime.promote.settings import Settings
 from mlplatform.runtime.promote.store import ContentError, Store
 from mlplatform.runtime.promote.tracks import NotReadyError, Tracks, Waiting
 from mlplatform.runtime.request.run import reason_of
-from mlplatform.tracking import RegistryError
 
 LOOKS: Final = 60
 """Seconds between two looks at a gate that is undecided."""

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from kubernetes.config.config_exception import ConfigException  # type: ignore[import-untyped]
 
-from mlplatform.facts import rollout as facts
-from mlplatform.facts.pipeline import output_variable
+from mlplatform.contracts import rollout as facts
+from mlplatform.contracts.pipeline import output_variable
+from mlplatform.contracts.tracking import URI, Client, NoRegistryError, connect, server
 from mlplatform.runtime import kubernetes
 from mlplatform.runtime.jobs import Exit, SettingsError, parser, write
 from mlplatform.runtime.promote.cluster import Cluster
@@ -23,7 +24,6 @@ from mlplatform.runtime.promote.settings import Settings, settings_of
 from mlplatform.runtime.promote.store import Store
 from mlplatform.runtime.promote.tracks import Tracks, Waiting
 from mlplatform.runtime.request.run import client, reason_of
-from mlplatform.tracking import URI, Client, NoRegistryError, connect, server
 
 DESCRIPTION: Final = "Rolls a version of a model out: one step, which may be begun again at any time."
 READS: Final[Mapping[str, str]] = {

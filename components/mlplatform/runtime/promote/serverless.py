@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlplatform.facts.request_log import MODEL_VERSION
-from mlplatform.facts.rollout import MODEL_URI
+from mlplatform.contracts.request_log import MODEL_VERSION
+from mlplatform.contracts.rollout import MODEL_URI
 from mlplatform.runtime.promote.settings import Settings
 from mlplatform.runtime.promote.tracks import Waiting
 

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlplatform.facts.rollout import CONFIG
+from mlplatform.contracts.rollout import CONFIG
 from mlplatform.runtime.jobs import SettingsError, explain
 
 KINDS: Final = ("kserve", "container", "serverless")

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from mlplatform.facts import digest
-from mlplatform.facts.rollout import marker, prefix
+from mlplatform.contracts import digest
+from mlplatform.contracts.rollout import marker, prefix
 
 PART: Final = 64 * 2**20
 """Bytes of a part, which is held in memory: S3 takes 10,000 of them (Amazon S3 User Guide, Amazon S3 multipart upload

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlplatform.facts.drift import filled, strange
+from mlplatform.contracts.drift import filled, strange
 from mlplatform.runtime.dispatch.message import Kind, Message
 from mlplatform.runtime.request.gate import Limits, Request
 

@@ -12,7 +12,7 @@ from botocore.config import Config as ClientConfig  # type: ignore[import-untype
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from mlplatform.facts.drift import REQUEST_CONFIG
+from mlplatform.contracts.drift import REQUEST_CONFIG
 from mlplatform.runtime.jobs import Exit, SettingsError, explain, parser, write
 from mlplatform.runtime.request.gate import Verdict
 from mlplatform.runtime.request.message import Settings, by_hand

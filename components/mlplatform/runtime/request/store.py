@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from mlplatform.facts.drift import TABLE_KEY, TABLE_TTL
+from mlplatform.contracts.drift import TABLE_KEY, TABLE_TTL
 from mlplatform.runtime.request.gate import Request, State
 
 KEPT_SECONDS: Final = 62 * 86_400

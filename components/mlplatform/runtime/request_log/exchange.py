@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from mlplatform.facts.request_log import SCHEMA_VERSION
+from mlplatform.contracts.request_log import SCHEMA_VERSION
 from mlplatform.runtime.request_log.rows import LIMIT, FormError, TooLargeError, body, rows
 
 HEADER: Final = "X-Request-ID"

@@ -10,7 +10,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientResponse, ClientSes
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from mlplatform.facts.request_log import sampled
+from mlplatform.contracts.request_log import sampled
 from mlplatform.runtime.request_log.exchange import HEADER, Budget, Copy, Exchange, Reason, Tally, identity
 
 _OWN_HOP: Final = frozenset(

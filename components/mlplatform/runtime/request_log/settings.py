@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mlplatform.facts import request_log
+from mlplatform.contracts import request_log
 from mlplatform.runtime.jobs import SettingsError, explain
 
 READS: Final[Mapping[str, str]] = {

@@ -35,7 +35,7 @@ class Alert:
     summary: str
     """One sentence, with labels of the series as `{{ $labels.name }}`."""
     metrics: Sequence[str] = field(default=(), kw_only=True)
-    """Names of the metrics in `expr`, each a row of `facts.metrics`; a test compares them with the expression."""
+    """Names of the metrics in `expr`, each a row of `contracts.metrics`; a test compares them with the expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Recording:
     """One recording rule: an expression that several others need, kept as a series of its own."""
 
     name: str
-    """Name of the series, a row of `facts.metrics` itself."""
+    """Name of the series, a row of `contracts.metrics` itself."""
     expr: str
     """PromQL of its values."""
     labels: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     """Labels that every series gets."""
     metrics: Sequence[str] = field(default=(), kw_only=True)
-    """Names of the metrics in `expr`, each a row of `facts.metrics`; a test compares them with the expression."""
+    """Names of the metrics in `expr`, each a row of `contracts.metrics`; a test compares them with the expression."""
 
 
 def rule_group(name: str, rules: Sequence[Alert | Recording], runbooks_url: object) -> dict[str, object]:

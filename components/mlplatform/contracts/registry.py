@@ -25,7 +25,7 @@ PARENT: Final = "mlplatform.parent"
 ROLLOUT: Final = "mlplatform.rollout"
 """Tag of a version: how its rollout ended, `promoted` or `rolled-back`, with the reason."""
 DIGEST: Final = "mlplatform.digest"
-"""Tag of a version: SHA-256 over the names and contents of its files, as `facts.digest.of_files` has it."""
+"""Tag of a version: SHA-256 over the names and contents of its files, as `contracts.digest.of_files` has it."""
 
 REQUESTED_BY: Final = "mlplatform.requested-by"
 """Tag of a version: who or what asked for it, and why."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mlplatform.facts.labels import DOMAIN
-from mlplatform.facts.request_log import MODEL_VERSION
+from mlplatform.contracts.labels import DOMAIN
+from mlplatform.contracts.request_log import MODEL_VERSION
 
 CONFIG: Final = "ROLLOUT_CONFIG"
 """Environment variable of the job: what is rolled out, where, and past which gates, as JSON."""
@@ -32,7 +32,7 @@ PLAN, COPY, START, WEIGHT, GATE, FINISH, ROLLBACK = "plan", "copy", "start", "we
 PARAMETER: Final = "version"
 """Parameter of the Workflow: the version to roll out; empty for the one of alias challenger."""
 OUTPUTS: Final = ("version", "mode")
-"""What `plan` leaves for the steps after it, as `facts.pipeline.output_variable` names the files."""
+"""What `plan` leaves for the steps after it, as `contracts.pipeline.output_variable` names the files."""
 STEPS, FIRST, NOTHING = "steps", "first", "none"
 """Modes: by weights beside the champion; at once, since there is no champion; not at all."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mlplatform.facts.labels import GPU
+from mlplatform.contracts.labels import GPU
 
 DEVICE_PLUGIN_CONFIG: Final = "nvidia.com/device-plugin.config"
 """On a node: the configuration of the device plugin that holds there."""
