@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mlplatform.contracts.labels import DOMAIN, GPU, KARPENTER_CAPACITY_TYPE
-from mlplatform.facts.instances import INSTANCE_TYPES, InstanceType
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, InstanceType
 from model import Subject
 from reading import each, listed, mapping, number, quantity, texts, within
 

@@ -39,7 +39,7 @@ def test_lock_holds_the_build_backend_and_what_is_pinned_exactly() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import mlplatform.facts.iam, mlplatform.facts.kms, mlplatform.facts.instances, mlplatform.facts.karpenter",
+        "from mlplatform.facts.aws import iam, instances, karpenter, kms",
         "import mlplatform",
         "from mlplatform import cli; cli.main(['--help'])",
         "from mlplatform import cli; cli.main(['preview', '--help'])",
@@ -67,8 +67,8 @@ def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str
     [
         ("layers", "components/mlplatform/core/keys.py", "from mlplatform.network import Network"),
         ("layers", "components/mlplatform/preview/graph.py", "from mlplatform.core import keys"),
-        ("layers", "components/mlplatform/facts/iam.py", "from mlplatform.cost import model"),
-        ("facts", "components/mlplatform/facts/iam.py", "import pydantic"),
+        ("layers", "components/mlplatform/facts/aws/iam.py", "from mlplatform.cost import model"),
+        ("facts", "components/mlplatform/facts/aws/iam.py", "import pydantic"),
         ("tools", "components/mlplatform/network.py", "from mlplatform.cost import model"),
         ("pulumi", "components/mlplatform/preview/report.py", "import pulumi"),
         ("pulumi", "components/mlplatform/preview/report.py", "from mlplatform.preview import recorder"),
@@ -76,7 +76,7 @@ def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str
         ("alone", "components/mlplatform/preview/recorder.py", "from mlplatform.preview import graph"),
         ("policies", "policies/catalogue.py", "from mlplatform.core import naming"),
         ("stacks", "stacks/compose.py", "from mlplatform.core.keys import encryption_key"),
-        ("cycles", "components/mlplatform/facts/iam.py", "from mlplatform.facts import kms"),
+        ("cycles", "components/mlplatform/facts/aws/iam.py", "from mlplatform.facts.aws import kms"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(contract: str, file: str, line: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlplatform.facts.egress import ToCidr, ToPods, default_deny, egress
+from mlplatform.facts.kubernetes.egress import ToCidr, ToPods, default_deny, egress
 from recorded import ROOT
 from schemas import NoDefinition, problems
 

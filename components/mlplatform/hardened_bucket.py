@@ -15,7 +15,7 @@ from mlplatform.core.build import Build
 from mlplatform.core.identifiers import BUCKET_NAME
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts.iam import (
+from mlplatform.facts.aws.iam import (
     ANYONE,
     Conditions,
     Statement,

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from mlplatform.core.args import Args, In, checked
 from mlplatform.core.build import Build
 from mlplatform.core.keys import KEY_ARN, encryption_key
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.hardened_bucket import (
     AccessLogs,
     BucketLifecycle,

@@ -15,10 +15,10 @@ from mlplatform.core.build import Build
 from mlplatform.core.identifiers import ACCOUNT, SUBNET, VPC
 from mlplatform.core.keys import KEY_ARN, encryption_key
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts.cidr import ZONES, SubnetPlan, ipv4_network, is_private, plan, usable
-from mlplatform.facts.iam import ANYONE, Statement, dns_suffix, document, service_trust
-from mlplatform.facts.kms import KeyUse
-from mlplatform.facts.logs import RETENTION_DAYS
+from mlplatform.facts.aws.cidr import ZONES, SubnetPlan, ipv4_network, is_private, plan, usable
+from mlplatform.facts.aws.iam import ANYONE, Statement, dns_suffix, document, service_trust
+from mlplatform.facts.aws.kms import KeyUse
+from mlplatform.facts.aws.logs import RETENTION_DAYS
 
 INTERNET = "0.0.0.0/0"
 HTTPS = 443

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.core.args import Args, In, checked, matching
-from mlplatform.facts.iam import pod_identity_trust
+from mlplatform.facts.aws.iam import pod_identity_trust
 
 DNS_LABEL = matching(
     r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a DNS label of at most 63 characters, such as feature-reader"

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mlplatform.contracts.labels import GPU
-from mlplatform.facts.instances import INSTANCE_TYPES
+from mlplatform.facts.aws.instances import INSTANCE_TYPES
 from model import ADVICE, ALWAYS, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
 from nodes import INSTANCES, NODE_GROUP, NODE_POOLS, gpu_types, gpus_of, instance_types, most_nodes, pool_of
 from pods import KINDS, Pod, containers, pods

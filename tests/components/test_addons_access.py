@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mlplatform.facts.iam import MANAGED_POLICY_CHARACTERS
-from mlplatform.facts.load_balancer import TAG, controller_policy
+from mlplatform.facts.aws.iam import MANAGED_POLICY_CHARACTERS
+from mlplatform.facts.aws.load_balancer import TAG, controller_policy
 
 parliament = pytest.importorskip(
     "parliament", reason="needs parliament and pkg_resources: pip install 'parliament==1.6.4' 'setuptools<81'"

@@ -16,7 +16,7 @@ from test_fields import with_values
 
 from mlplatform.core.args import InvalidArgs
 from mlplatform.delivery import Delivery, DeliveryArgs, images, reading
-from mlplatform.facts.iam import Statement, document
+from mlplatform.facts.aws.iam import Statement, document
 from promises import covers
 from recorded import ROOT, Recorded, Refused, absent, exactly, json_of, record
 

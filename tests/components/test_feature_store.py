@@ -12,7 +12,7 @@ from examples.feature_store import BASE
 from examples.hardened_bucket import COPY_KEY, KEY
 
 from mlplatform.core.args import InvalidArgs
-from mlplatform.facts.iam import MANAGED_POLICY_CHARACTERS
+from mlplatform.facts.aws.iam import MANAGED_POLICY_CHARACTERS
 from mlplatform.feature_store import FeatureStore, FeatureStoreArgs, FeatureStoreSettings, feast
 from promises import covers
 from recorded import Recorded, absent, exactly, record

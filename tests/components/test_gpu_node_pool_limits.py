@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mlplatform.contracts import gpu_sharing
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.capacity import Tier
-from mlplatform.facts.allocatable import Resources, allocatable
-from mlplatform.facts.instances import INSTANCE_TYPES, InstanceType, instance_type, with_accelerator
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, InstanceType, instance_type, with_accelerator
+from mlplatform.facts.kubernetes.allocatable import Resources, allocatable
 from mlplatform.gpu_node_pool import GpuNodePoolArgs, flavors, limits, selection
 from mlplatform.gpu_node_pool.limits import Limit
 

@@ -6,7 +6,7 @@ import pytest
 
 from mlplatform.core.keys import KEY_ARN, encryption_key
 from mlplatform.core.place import Place
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from recorded import Recorded, record, unknown
 
 KEY = "aws:kms/key:Key"

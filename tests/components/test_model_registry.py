@@ -13,7 +13,7 @@ from examples.hardened_bucket import COPY_KEY, KEY
 from examples.model_registry import BASE, CERTIFICATES, EXISTING, IMAGE, INFERENCE, NEXT, SECRET, SMALLEST
 from test_fields import with_values
 
-from mlplatform.facts.iam import MANAGED_POLICY_CHARACTERS
+from mlplatform.facts.aws.iam import MANAGED_POLICY_CHARACTERS
 from mlplatform.model_registry import ModelRegistry, ModelRegistryArgs, ModelRegistrySettings, accounts, mlflow
 from promises import covers
 from recorded import Recorded, absent, record, unknown

@@ -9,7 +9,7 @@ import pytest
 from examples.network import ADOPTED, BASE, ENDPOINTS, EXISTING, ISOLATED, KEY
 
 from mlplatform.core.args import InvalidArgs
-from mlplatform.facts.cidr import plan
+from mlplatform.facts.aws.cidr import plan
 from mlplatform.network import NEEDED_WITHOUT_NAT, NatMode, Network, NetworkArgs
 from promises import covers
 from recorded import Recorded, Refused, absent, exactly, json_of, record, unknown

@@ -9,8 +9,8 @@ import pulumi
 
 from mlplatform.addons.args import AddonsExternalSecrets, AddonsKeda
 from mlplatform.addons.site import Site
-from mlplatform.facts.iam import Statement, dns_suffix, document
-from mlplatform.facts.load_balancer import controller_policy
+from mlplatform.facts.aws.iam import Statement, dns_suffix, document
+from mlplatform.facts.aws.load_balancer import controller_policy
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 EBS_POLICY: Final = "service-role/AmazonEBSCSIDriverPolicy"

@@ -11,7 +11,7 @@ from mlplatform.addons.args import AddonsGpu
 from mlplatform.addons.given import Given, Values
 from mlplatform.contracts.gpu_sharing import time_slicing_config
 from mlplatform.contracts.labels import DOMAIN, GPU, GPU_PRESENT
-from mlplatform.facts.instances import INSTANCE_TYPES
+from mlplatform.facts.aws.instances import INSTANCE_TYPES
 
 NAMESPACE: Final = "gpu-software"
 WHOLE: Final = "default"

@@ -14,7 +14,7 @@ from mlplatform.addons.gpu import counters, counters_name
 from mlplatform.addons.site import Site
 from mlplatform.addons.values import MONITORING
 from mlplatform.contracts.labels import COMPONENT, PUSHGATEWAY, PUSHGATEWAY_PORT
-from mlplatform.facts.egress import egress
+from mlplatform.facts.kubernetes.egress import egress
 
 STORAGE_CLASS: Final = "gp3"
 SECRET_STORE: Final = "secrets-manager"  # noqa: S105 - the name of a store

@@ -16,7 +16,7 @@ from mlplatform.addons.values import MONITORING
 from mlplatform.core.charts import ChartSource, chart_source
 from mlplatform.core.objects import Objects
 from mlplatform.core.place import Place
-from mlplatform.facts.pods import RESTRICTED_NAMESPACE
+from mlplatform.facts.kubernetes.pods import RESTRICTED_NAMESPACE
 from mlplatform.workload_role import WorkloadRole
 
 TIMEOUT_SECONDS: Final = 1200

@@ -15,8 +15,8 @@ from mlplatform.addons.args import AddonsArgo, AddonsKarpenter, AddonsKueue, Add
 from mlplatform.addons.given import Given, Values
 from mlplatform.addons.matrix import MATRIX, Image
 from mlplatform.contracts.labels import EFA, QUEUE, QUEUE_MANAGED
-from mlplatform.facts.iam import dns_suffix
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.aws.iam import dns_suffix
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 
 GATEWAY_NAMESPACE: Final = "envoy-gateway-system"
 GATEWAY_NAME: Final = "inference"

@@ -12,9 +12,9 @@ from mlplatform.core.args import Args, In, at_least, checked, distinct, each, ma
 from mlplatform.core.identifiers import ADDON_VERSION, PRINCIPAL_ARN, ROLE_ARN
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts.cidr import PRIVATE_RANGES
-from mlplatform.facts.instances import INSTANCE_TYPES, Architecture
-from mlplatform.facts.logs import RETENTION_DAYS
+from mlplatform.facts.aws.cidr import PRIVATE_RANGES
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, Architecture
+from mlplatform.facts.aws.logs import RETENTION_DAYS
 
 VERSION = "1.35"
 """Kubernetes version of a new cluster."""

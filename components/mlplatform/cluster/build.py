@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from mlplatform.cluster.args import ClusterArgs
 from mlplatform.core.build import Build as AnyBuild
 from mlplatform.core.keys import encryption_key
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 
 
 class Build(AnyBuild[ClusterArgs]):

@@ -12,7 +12,7 @@ from mlplatform.cluster.args import ClusterArgs
 from mlplatform.cluster.build import Build, key_arn
 from mlplatform.cluster.control_plane import ControlPlane
 from mlplatform.cluster.kubeconfig import kubeconfig
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 
 
 class Cluster(pulumi.ComponentResource):

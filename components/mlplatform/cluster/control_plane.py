@@ -9,8 +9,8 @@ import pulumi_aws as aws
 
 from mlplatform.cluster.args import ClusterAccess, ClusterAccessPolicy, ExistingCluster
 from mlplatform.cluster.build import Build, Role, key_arn, service_role
-from mlplatform.facts.iam import Statement, document, service_trust
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.iam import Statement, document, service_trust
+from mlplatform.facts.aws.kms import KeyUse
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """Every log that a control plane can write."""

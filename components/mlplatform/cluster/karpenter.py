@@ -11,7 +11,7 @@ from mlplatform.cluster.args import ExistingKarpenter
 from mlplatform.cluster.build import Build
 from mlplatform.cluster.control_plane import ControlPlane
 from mlplatform.cluster.nodes import node_role
-from mlplatform.facts.karpenter import (
+from mlplatform.facts.aws.karpenter import (
     QUEUE_RETENTION_SECONDS,
     QUEUE_SQS_MANAGED_SSE,
     controller_policies,

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from mlplatform.cluster.args import NODES, ClusterNodes
 from mlplatform.cluster.build import Build, Role, service_role
-from mlplatform.facts.iam import service_trust
+from mlplatform.facts.aws.iam import service_trust
 
 ROOT_DEVICE = "/dev/xvda"
 """Root device of Amazon Linux 2023."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mlplatform.core.args import Rule, matching
-from mlplatform.facts.cidr import ipv4_network
+from mlplatform.facts.aws.cidr import ipv4_network
 
 
 def _ipv4_cidr(text: str) -> str:

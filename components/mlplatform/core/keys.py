@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from mlplatform.core.args import matching
 from mlplatform.core.place import Place
-from mlplatform.facts.kms import KeyUse, key_policy
+from mlplatform.facts.aws.kms import KeyUse, key_policy
 
 ROTATION_DAYS = 365
 """AWS's own default period; shorter only costs more key versions."""

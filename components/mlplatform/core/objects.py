@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 from mlplatform.contracts.labels import COMPONENT, MANAGED_BY
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts.pods import RESTRICTED_NAMESPACE
+from mlplatform.facts.kubernetes.pods import RESTRICTED_NAMESPACE
 
 T = TypeVar("T")
 NAMESPACE_NAME = partial(check, Kind.KUBERNETES)
@@ -94,7 +94,7 @@ class Objects:
     def network_policy(
         self, role: str, spec: Any, *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> k8s.networking.v1.NetworkPolicy:
-        """A network policy with a spec in the API's own spelling, as `facts.egress` gives it."""
+        """A network policy with a spec in the API's own spelling, as `facts.kubernetes.egress` gives it."""
         metadata = self.metadata(role, namespace=namespace)
         return k8s.networking.v1.NetworkPolicy(
             self._logical(role), metadata=metadata, spec=spec, opts=opts or self.inside

@@ -6,7 +6,7 @@ from typing import Self
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.facts.iam import dns_suffix
+from mlplatform.facts.aws.iam import dns_suffix
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mlplatform.cost.model import NOTHING, Range, Resource
 from mlplatform.cost.services import Charge, hours
 from mlplatform.cost.stack import Stack
-from mlplatform.facts.instances import INSTANCE_TYPES, InstanceType
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, InstanceType
 
 NODE_GROUP: Final = "aws:eks/nodeGroup:NodeGroup"
 LAUNCH_TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"

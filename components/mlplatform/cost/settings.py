@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from mlplatform.facts.prices import MONTH_HOURS
+from mlplatform.facts.aws.prices import MONTH_HOURS
 
 FILE: Final = "costs.yaml"
 """Beside the stacks' files."""

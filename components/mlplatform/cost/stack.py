@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from mlplatform.cost.model import Range, Resource
 from mlplatform.cost.settings import CostSettings, Usage
-from mlplatform.facts.instances import INSTANCE_TYPES
-from mlplatform.facts.prices import PRICES
+from mlplatform.facts.aws.instances import INSTANCE_TYPES
+from mlplatform.facts.aws.prices import PRICES
 
 KUBERNETES: Final = "kubernetes:"
 SHOWN_KINDS: Final = ("component", "remote")

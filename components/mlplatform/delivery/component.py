@@ -13,8 +13,8 @@ from mlplatform.core.naming import Kind, check
 from mlplatform.delivery import guard, images, reading, spending, trust
 from mlplatform.delivery.args import DeliveryArgs, StateBackend, issuer_host
 from mlplatform.delivery.state import State
-from mlplatform.facts.iam import Statement, document, oidc_trust
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.iam import Statement, document, oidc_trust
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
 
 _Build: TypeAlias = Build[DeliveryArgs]

@@ -7,7 +7,7 @@ from typing import Final
 import pulumi
 
 from mlplatform.core.args import In
-from mlplatform.facts.iam import Conditions, Statement
+from mlplatform.facts.aws.iam import Conditions, Statement
 
 _ROLES: Final = (
     *("iam:AttachRolePolicy", "iam:DeleteRole*", "iam:DetachRolePolicy", "iam:PutRole*", "iam:UpdateAssumeRolePolicy"),

@@ -11,8 +11,8 @@ from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.place import Place
 from mlplatform.delivery.args import DeliveryArgs, ImageRepository
-from mlplatform.facts.iam import Statement, document
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.iam import Statement, document
+from mlplatform.facts.aws.kms import KeyUse
 
 _Build: TypeAlias = Build[DeliveryArgs]
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")

@@ -12,7 +12,7 @@ from typing import Final
 import pulumi
 
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Statement
+from mlplatform.facts.aws.iam import Statement
 
 LISTED: Final = (
     *("aps:Describe*", "aps:List*", "athena:List*", "autoscaling:Describe*", "budgets:ListTagsForResource"),

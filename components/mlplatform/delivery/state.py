@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Conditions, Statement
+from mlplatform.facts.aws.iam import Conditions, Statement
 
 ROOT = ".pulumi"
 META = f"{ROOT}/meta.yaml"

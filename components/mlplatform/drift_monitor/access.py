@@ -8,7 +8,7 @@ from mlplatform.contracts import drift, request_log
 from mlplatform.core.build import Build
 from mlplatform.core.place import Place
 from mlplatform.drift_monitor.args import DriftMonitorArgs
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 
 _STATE = ("dynamodb:GetItem", "dynamodb:PutItem")
 

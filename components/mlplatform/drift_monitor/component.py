@@ -17,7 +17,7 @@ from mlplatform.core.objects import Objects, known
 from mlplatform.drift_monitor import access, job
 from mlplatform.drift_monitor.alerts import alerts
 from mlplatform.drift_monitor.args import DriftMonitorArgs
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs
 
 MONITOR = "monitor"

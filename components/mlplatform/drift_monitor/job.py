@@ -10,8 +10,8 @@ from mlplatform.contracts.labels import COMPONENT, NAMESPACE_NAME, PUSHGATEWAY, 
 from mlplatform.core.build import Build
 from mlplatform.drift_monitor import access
 from mlplatform.drift_monitor.args import DriftMonitorArgs, DriftRetraining, DriftTraining
-from mlplatform.facts.egress import HTTPS, ToCidr, ToPods, egress, to_https
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.kubernetes.egress import HTTPS, ToCidr, ToPods, egress, to_https
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 
 COMMAND: Final = ("python", "-m", "mlplatform.runtime", "drift")
 DEADLINE_SECONDS: Final = 3600

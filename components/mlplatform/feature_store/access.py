@@ -8,7 +8,7 @@ from typing import Final
 import pulumi
 
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 from mlplatform.feature_store.feast import (
     DATA_CATALOG,
     MATERIALIZED,

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.feature_store import access, feast
 from mlplatform.feature_store.args import FeatureStoreArgs, FeatureView
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs

@@ -11,8 +11,8 @@ from mlplatform.core.args import Args, In, at_least, between, checked, distinct,
 from mlplatform.core.capacity import Purpose, Tier
 from mlplatform.core.identifiers import ACCOUNT, CRON, ROLE_ARN, SECURITY_GROUP, SUBNET, VPC
 from mlplatform.core.keys import KEY_ARN
-from mlplatform.facts.allocatable import MAX_PODS, Resources
-from mlplatform.facts.instances import Architecture, InstanceType
+from mlplatform.facts.aws.instances import Architecture, InstanceType
+from mlplatform.facts.kubernetes.allocatable import MAX_PODS, Resources
 from mlplatform.gpu_node_pool import limits, selection
 from mlplatform.gpu_node_pool.limits import Shares
 from mlplatform.gpu_node_pool.purposes import BEHAVIOUR

@@ -7,7 +7,7 @@ from typing import Optional
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.facts.efa import Interface
+from mlplatform.facts.aws.efa import Interface
 from mlplatform.gpu_node_pool import selection
 from mlplatform.gpu_node_pool.args import GpuNodePoolArgs
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlplatform.contracts import labels
 from mlplatform.core.capacity import Capacity, Tier, Toleration
-from mlplatform.facts.quotas import Quota
+from mlplatform.facts.aws.quotas import Quota
 from mlplatform.gpu_node_pool import limits
 from mlplatform.gpu_node_pool.args import FallbackTier, GpuNodePoolArgs, PoolTier, ReservedTier, TaintEffect
 from mlplatform.gpu_node_pool.limits import Limit

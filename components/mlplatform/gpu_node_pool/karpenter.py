@@ -9,9 +9,9 @@ import pulumi_kubernetes as k8s
 from mlplatform.contracts import labels
 from mlplatform.core.capacity import Tier
 from mlplatform.core.objects import Objects
-from mlplatform.facts.allocatable import kubelet
-from mlplatform.facts.instances import Architecture, InstanceType
-from mlplatform.facts.karpenter import DISCOVERY_TAG
+from mlplatform.facts.aws.instances import Architecture, InstanceType
+from mlplatform.facts.aws.karpenter import DISCOVERY_TAG
+from mlplatform.facts.kubernetes.allocatable import kubelet
 from mlplatform.gpu_node_pool import flavors
 from mlplatform.gpu_node_pool.args import GpuNodePoolArgs, KarpenterNodes, PoolTier, PoolWorkingHours, ReservedTier
 from mlplatform.gpu_node_pool.fabric import Fabric

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from mlplatform.facts.allocatable import Resources, allocatable
-from mlplatform.facts.instances import InstanceType
-from mlplatform.facts.quotas import Quota, quota
+from mlplatform.facts.aws.instances import InstanceType
+from mlplatform.facts.aws.quotas import Quota, quota
+from mlplatform.facts.kubernetes.allocatable import Resources, allocatable
 from mlplatform.gpu_node_pool import selection
 
 

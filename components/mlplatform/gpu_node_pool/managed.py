@@ -9,8 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.core.capacity import Purpose, Tier
-from mlplatform.facts.allocatable import kubelet
-from mlplatform.facts.instances import Architecture
+from mlplatform.facts.aws.instances import Architecture
+from mlplatform.facts.kubernetes.allocatable import kubelet
 from mlplatform.gpu_node_pool import flavors
 from mlplatform.gpu_node_pool.args import GpuNodePoolArgs, ManagedNodes, PoolTier, ReservedTier, TaintEffect
 from mlplatform.gpu_node_pool.fabric import Fabric

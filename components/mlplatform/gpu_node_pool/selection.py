@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from math import lcm
 from typing import Final, Optional
 
-from mlplatform.facts import efa
-from mlplatform.facts.instances import (
+from mlplatform.facts.aws import efa
+from mlplatform.facts.aws.instances import (
     INSTANCE_TYPES,
     InstanceType,
     accelerators,

@@ -14,7 +14,7 @@ from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import NAMESPACE_NAME
 from mlplatform.core.registry_account import URI, RegistryAccess
-from mlplatform.facts.logs import RETENTION_DAYS
+from mlplatform.facts.aws.logs import RETENTION_DAYS
 from mlplatform.hardened_bucket import AccessLogs, BucketLifecycle, BucketReplication, refuse_both
 
 KINDS = ("server", "existing")

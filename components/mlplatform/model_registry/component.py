@@ -15,7 +15,7 @@ from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import Objects, known
 from mlplatform.core.registry_account import credentials
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.hardened_bucket import HardenedBucket
 from mlplatform.model_registry import accounts, database, jobs, mlflow, network, pods, secrets, server, storage
 from mlplatform.model_registry.args import (

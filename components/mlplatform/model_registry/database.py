@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.core.build import Build
-from mlplatform.facts.iam import Statement, document, service_trust
+from mlplatform.facts.aws.iam import Statement, document, service_trust
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryDatabase
 

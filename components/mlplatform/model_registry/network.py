@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from mlplatform.contracts.labels import NAMESPACE_NAME, PROMETHEUS
 from mlplatform.contracts.registry import PORT
-from mlplatform.facts.egress import ToCidr, ToPods, egress, to_https
+from mlplatform.facts.kubernetes.egress import ToCidr, ToPods, egress, to_https
 from mlplatform.model_registry.args import ModelRegistryArgs
 from mlplatform.model_registry.mlflow import DATABASE_PORT
 

@@ -10,7 +10,7 @@ from mlplatform.contracts.labels import COMPONENT, DOMAIN
 from mlplatform.core.build import Build
 from mlplatform.core.capacity import placement
 from mlplatform.core.objects import Objects
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 from mlplatform.model_registry import mlflow
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryServer
 from mlplatform.model_registry.secrets import ACCOUNTS, CONNECTION

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from mlplatform.core.build import Build
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 from mlplatform.hardened_bucket import HardenedBucket, HardenedBucketArgs
 from mlplatform.model_registry.args import ModelRegistryArgs, RegistryArtifacts
 from mlplatform.model_registry.mlflow import ARTIFACTS

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.core.build import Build
-from mlplatform.facts.iam import ANYONE, Statement, document
+from mlplatform.facts.aws.iam import ANYONE, Statement, document
 from mlplatform.monitoring_stack.args import AwsAlarmThresholds, MonitoringStackArgs
 
 _Build: TypeAlias = Build[MonitoringStackArgs]

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.core.build import Build
-from mlplatform.facts.iam import Statement, dns_suffix, document
+from mlplatform.facts.aws.iam import Statement, dns_suffix, document
 from mlplatform.monitoring_stack.args import ManagedPrometheus, MonitoringStackArgs
 
 _Build: TypeAlias = Build[MonitoringStackArgs]

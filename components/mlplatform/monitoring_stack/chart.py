@@ -9,7 +9,7 @@ from typing import Final
 
 import pulumi
 
-from mlplatform.facts.pods import container_security
+from mlplatform.facts.kubernetes.pods import container_security
 from mlplatform.monitoring_stack.alertmanager import configuration, urls
 from mlplatform.monitoring_stack.args import (
     AlertmanagerServer,

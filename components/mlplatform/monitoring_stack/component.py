@@ -15,7 +15,7 @@ from mlplatform.core.external_secret import API, external_secret
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import Objects
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.monitoring_stack import alarms, chart, network, rules
 from mlplatform.monitoring_stack.alertmanager import urls
 from mlplatform.monitoring_stack.amp import Workspace

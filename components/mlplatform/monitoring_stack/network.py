@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mlplatform.contracts.labels import APP, NAMESPACE_NAME, PROMETHEUS
-from mlplatform.facts.egress import ToCidr, ToPods, egress
+from mlplatform.facts.kubernetes.egress import ToCidr, ToPods, egress
 from mlplatform.monitoring_stack.args import MonitoringStackArgs, PrometheusServer
 from mlplatform.monitoring_stack.chart import CHART
 

@@ -8,7 +8,7 @@ import pulumi
 from mlplatform.contracts import request_log
 from mlplatform.core.args import matching
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 
 # Without a slash and what IAM reads as a wildcard, as names of models are: no policy names more than it says.
 MODEL_VERSION = matching(

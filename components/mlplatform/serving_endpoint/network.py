@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mlplatform.contracts.labels import NAMESPACE_NAME, PROMETHEUS
-from mlplatform.facts.egress import ToCidr, egress, to_https
+from mlplatform.facts.kubernetes.egress import ToCidr, egress, to_https
 from mlplatform.serving_endpoint.args import ServingEndpointArgs, ServingGateway
 
 HTTPS: Final = 443

@@ -13,7 +13,7 @@ from mlplatform.contracts.rollout import MODEL_URI, TRACK, VERSION
 from mlplatform.core.args import In
 from mlplatform.core.capacity import placement
 from mlplatform.core.objects import Objects
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 from mlplatform.serving_endpoint.access import ModelSource
 from mlplatform.serving_endpoint.args import (
     VERSION_VARIABLE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 from mlplatform.serving_endpoint.access import ModelSource
 
 Rule = tuple[str, Sequence[str], Sequence[str], Sequence[str]]

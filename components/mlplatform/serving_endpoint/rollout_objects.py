@@ -7,7 +7,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mlplatform.contracts import rollout as facts
+from mlplatform.contracts import rollout as contract
 from mlplatform.contracts.alerts import rule_group
 from mlplatform.contracts.labels import COMPONENT, NAMESPACE_NAME, PROMETHEUS, PROMETHEUS_PORT
 from mlplatform.contracts.registry import PORT
@@ -15,7 +15,7 @@ from mlplatform.core.external_secret import API as SECRETS_API
 from mlplatform.core.objects import Objects
 from mlplatform.core.place import Place
 from mlplatform.core.registry_account import RegistryAccess, RegistryAccount, credentials
-from mlplatform.facts.egress import SERVICE_CIDRS, ToCidr, ToPods, default_deny, egress
+from mlplatform.facts.kubernetes.egress import SERVICE_CIDRS, ToCidr, ToPods, default_deny, egress
 from mlplatform.serving_endpoint import network, rollout_access, rollout_config, rollout_workflow
 from mlplatform.serving_endpoint.access import ModelSource
 from mlplatform.serving_endpoint.alerts import rollout_failed
@@ -171,7 +171,7 @@ def _workflow(rollouts: Rollouts, where: Mapping[str, Any], ready: Sequence[pulu
     config = rollout_config.configuration(rollouts.name, rollouts.args, rollouts.given, where)
     environment = [
         {"name": "AWS_DEFAULT_REGION", "value": rollouts.place.region},
-        {"name": facts.CONFIG, "value": pulumi.Output.json_dumps(config)},
+        {"name": contract.CONFIG, "value": pulumi.Output.json_dumps(config)},
     ]
     image = rollouts.args.runtime_image or ""
     workflow = Workflow(rollouts.workflow, rollouts.name, rollouts.given, image, environment, rollouts.workflow)

@@ -13,7 +13,7 @@ from mlplatform.contracts import rollout
 from mlplatform.contracts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT, MANAGED_BY
 from mlplatform.contracts.pipeline import output_variable
 from mlplatform.core.args import In
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 from mlplatform.serving_endpoint.rollout_args import ServingRollout, ServingRolloutGates
 
 API: Final = "argoproj.io/v1alpha1"

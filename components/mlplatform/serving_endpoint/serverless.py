@@ -13,9 +13,9 @@ from mlplatform.core.args import InvalidArgs
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, fit
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document, service_trust
-from mlplatform.facts.instances import Architecture
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.iam import Conditions, Statement, dns_suffix, document, service_trust
+from mlplatform.facts.aws.instances import Architecture
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.serving_endpoint.access import ModelSource, read_policies, request_log_policy
 from mlplatform.serving_endpoint.rollout import left_alone
 from mlplatform.serving_endpoint.serverless_args import Serverless, ServerlessVpc

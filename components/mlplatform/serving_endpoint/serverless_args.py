@@ -12,8 +12,8 @@ from mlplatform.core.args import Args, In, at_least, between, checked, distinct,
 from mlplatform.core.identifiers import IPV4_CIDR, PRINCIPAL_ARN, SUBNET, VPC
 from mlplatform.core.keys import KEY_ARN
 from mlplatform.core.naming import Kind, check
-from mlplatform.facts.instances import Architecture
-from mlplatform.facts.logs import RETENTION_DAYS
+from mlplatform.facts.aws.instances import Architecture
+from mlplatform.facts.aws.logs import RETENTION_DAYS
 from mlplatform.serving_endpoint.access import MODEL_VERSION
 
 # AWS Lambda Developer Guide, Lambda quotas.

@@ -6,7 +6,7 @@ import pulumi
 
 from mlplatform.contracts import pipeline as contract
 from mlplatform.core.place import Place
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 from mlplatform.training_pipeline.args import TrainingPipelineArgs
 
 _PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

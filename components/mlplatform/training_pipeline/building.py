@@ -10,7 +10,7 @@ from mlplatform.contracts.labels import KUEUE_PRIORITY_CLASS, KUEUE_QUEUE_NAME
 from mlplatform.core.args import In
 from mlplatform.core.capacity import placement
 from mlplatform.core.place import Place
-from mlplatform.facts.pods import container_security
+from mlplatform.facts.kubernetes.pods import container_security
 from mlplatform.training_pipeline.args import TrainingPipelineArgs
 from mlplatform.training_pipeline.step_args import PipelineStep
 

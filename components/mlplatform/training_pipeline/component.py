@@ -13,7 +13,7 @@ from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, check
 from mlplatform.core.objects import Objects, known
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.hardened_bucket import BucketLifecycle, HardenedBucket, HardenedBucketArgs
 from mlplatform.training_pipeline import access, distributed, submission, workflow
 from mlplatform.training_pipeline.alerts import alerts

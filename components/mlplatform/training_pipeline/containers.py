@@ -7,7 +7,7 @@ from typing import Any, Final
 import pulumi
 
 from mlplatform.contracts import pipeline as contract
-from mlplatform.facts.pods import container_security
+from mlplatform.facts.kubernetes.pods import container_security
 from mlplatform.training_pipeline.building import (
     IN,
     OUT,

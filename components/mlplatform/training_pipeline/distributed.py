@@ -13,7 +13,7 @@ import pulumi
 from mlplatform.contracts import pipeline as contract
 from mlplatform.contracts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT
 from mlplatform.core.capacity import placement
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 from mlplatform.training_pipeline.building import SERVICE_ACCOUNT, Pipeline, argo, of_step, seconds, variables
 from mlplatform.training_pipeline.containers import RUN, TRIAL
 from mlplatform.training_pipeline.step_args import (

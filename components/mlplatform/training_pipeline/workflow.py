@@ -7,7 +7,7 @@ import pulumi
 
 from mlplatform.contracts import pipeline as contract
 from mlplatform.contracts.labels import COMPONENT, KARPENTER_DO_NOT_DISRUPT
-from mlplatform.facts.pods import pod_security
+from mlplatform.facts.kubernetes.pods import pod_security
 from mlplatform.training_pipeline import alerts, distributed, submission
 from mlplatform.training_pipeline.args import PipelineDrift
 from mlplatform.training_pipeline.building import (

@@ -12,9 +12,9 @@ import pulumi_kubernetes as k8s
 from mlplatform.contracts.labels import COMPONENT
 from mlplatform.core.build import Build
 from mlplatform.core.objects import Objects
-from mlplatform.facts.egress import default_deny
-from mlplatform.facts.iam import Statement, document
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.aws.iam import Statement, document
+from mlplatform.facts.kubernetes.egress import default_deny
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 from mlplatform.training_queue import reach
 from mlplatform.training_queue.args import DISPATCH_NAMESPACE, QueueIntake, TrainingQueueArgs
 from mlplatform.training_queue.intake import Intake, key_use

@@ -9,8 +9,8 @@ import pulumi_aws as aws
 
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
-from mlplatform.facts.iam import Statement, deny_insecure_transport, document
-from mlplatform.facts.kms import KeyUse
+from mlplatform.facts.aws.iam import Statement, deny_insecure_transport, document
+from mlplatform.facts.aws.kms import KeyUse
 from mlplatform.training_queue.args import QueueIntake, TrainingQueueArgs
 from mlplatform.training_queue.numbers import whole
 from mlplatform.workload_role import WorkloadRole, WorkloadRoleArgs

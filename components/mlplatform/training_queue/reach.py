@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlplatform.contracts.labels import NAMESPACE_NAME
-from mlplatform.facts.cidr import NEVER_PUBLIC
-from mlplatform.facts.egress import SERVICE_CIDRS, ToCidr, ToPods, egress
+from mlplatform.facts.aws.cidr import NEVER_PUBLIC
+from mlplatform.facts.kubernetes.egress import SERVICE_CIDRS, ToCidr, ToPods, egress
 from mlplatform.training_queue.args import QueueDestination, TrainingQueueArgs
 
 HTTPS: Final = (443,)

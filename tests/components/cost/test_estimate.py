@@ -6,7 +6,7 @@ import pytest
 from graphs import GROUP, graph, made
 
 from mlplatform.cost import Assumptions, CostSettings, as_text, cents, estimate
-from mlplatform.facts.prices import PRICES
+from mlplatform.facts.aws.prices import PRICES
 from mlplatform.preview.graph import Graph
 from recorded import ROOT
 

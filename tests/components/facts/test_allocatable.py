@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts.allocatable import (
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, instance_type
+from mlplatform.facts.kubernetes.allocatable import (
     Resources,
     allocatable,
     kubelet,
     reserved_cpu_millicores,
     reserved_memory_mib,
 )
-from mlplatform.facts.instances import INSTANCE_TYPES, instance_type
 
 NOTHING = Resources(0, 0)
 KINDS = st.sampled_from(sorted(INSTANCE_TYPES.values(), key=lambda kind: kind.name))

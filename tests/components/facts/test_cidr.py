@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts import cidr
+from mlplatform.facts.aws import cidr
 
 VPCS = st.builds(
     lambda prefix, block: IPv4Network((block << (32 - prefix) & 0xFFFFFFFF, prefix)),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlplatform.facts.efa import NODE_INTERFACE, Interface, layout
-from mlplatform.facts.instances import INSTANCE_TYPES, instance_type
+from mlplatform.facts.aws.efa import NODE_INTERFACE, Interface, layout
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, instance_type
 
 WITH_EFA = [kind for kind in INSTANCE_TYPES.values() if kind.efa_interfaces]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts.egress import ToCidr, ToPods, default_deny, egress
+from mlplatform.facts.kubernetes.egress import ToCidr, ToPods, default_deny, egress
 
 DNS = {
     "to": [

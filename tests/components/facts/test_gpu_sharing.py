@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mlplatform.contracts import gpu_sharing
-from mlplatform.facts.instances import accelerators, with_accelerator
+from mlplatform.facts.aws.instances import accelerators, with_accelerator
 
 PROFILES = [(gpu, profile) for gpu, profiles in gpu_sharing.MIG_PROFILES.items() for profile in profiles]
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from mlplatform.facts import iam
-from mlplatform.facts.iam import Statement
+from mlplatform.facts.aws import iam
+from mlplatform.facts.aws.iam import Statement
 
 BUCKET = ("arn:aws:s3:::models", "arn:aws:s3:::models/*")
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from mlplatform.facts import instances
-from mlplatform.facts.instances import INSTANCE_TYPES, Architecture, InstanceType, UnknownInstanceType
+from mlplatform.facts.aws import instances
+from mlplatform.facts.aws.instances import INSTANCE_TYPES, Architecture, InstanceType, UnknownInstanceType
 
 
 def test_table_equals_the_reference(reference):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mlplatform.facts import karpenter
-from mlplatform.facts.iam import ATTACHED_POLICIES, MANAGED_POLICY_CHARACTERS
+from mlplatform.facts.aws import karpenter
+from mlplatform.facts.aws.iam import ATTACHED_POLICIES, MANAGED_POLICY_CHARACTERS
 
 VALUES = {
     "cluster_name": "ml-dev",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.facts.kms import POLICY_BYTES, KeyUse, key_policy
+from mlplatform.facts.aws.kms import POLICY_BYTES, KeyUse, key_policy
 
 ACCOUNT, PARTITION, REGION = "123456789012", "aws", "eu-west-1"
 ROLE = "arn:aws:iam::123456789012:role/worker"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mlplatform.facts import iam, karpenter
-from mlplatform.facts.kms import KeyUse, key_policy
+from mlplatform.facts.aws import iam, karpenter
+from mlplatform.facts.aws.kms import KeyUse, key_policy
 
 parliament = pytest.importorskip(
     "parliament", reason="needs parliament and pkg_resources: pip install 'parliament==1.6.4' 'setuptools<81'"

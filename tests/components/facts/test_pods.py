@@ -2,7 +2,7 @@
 
 import json
 
-from mlplatform.facts.pods import RESTRICTED_NAMESPACE, USER, container_security, pod_security
+from mlplatform.facts.kubernetes.pods import RESTRICTED_NAMESPACE, USER, container_security, pod_security
 
 
 def test_namespace_admits_restricted_pods_only() -> None:

@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from mlplatform.facts.prices import _TABLE, MONTH_HOURS, PRICES
+from mlplatform.facts.aws.prices import _TABLE, MONTH_HOURS, PRICES
 
 
 def test_no_price_is_there_twice():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlplatform.facts.instances import INSTANCE_TYPES
-from mlplatform.facts.quotas import quota
+from mlplatform.facts.aws.instances import INSTANCE_TYPES
+from mlplatform.facts.aws.quotas import quota
 from mlplatform.gpu_node_pool.selection import NEURON
 
 

@@ -6,7 +6,7 @@ import re
 import jsonschema
 import pytest
 
-from mlplatform.facts.pods import USER
+from mlplatform.facts.kubernetes.pods import USER
 from mlplatform.runtime.dispatch.message import _REFUSED, SCHEMA, Config, Kind, parse
 from mlplatform.runtime.dispatch.objects import KEPT_SECONDS, LONGEST, manifest
 from mlplatform.runtime.dispatch.run import PATIENCE_SECONDS

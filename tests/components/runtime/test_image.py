@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mlplatform.facts.pods import USER
+from mlplatform.facts.kubernetes.pods import USER
 from mlplatform.runtime.__main__ import JOBS
 from mlplatform.runtime.jobs import PROGRAM
 from recorded import ROOT

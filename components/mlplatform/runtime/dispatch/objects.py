@@ -13,7 +13,7 @@ from mlplatform.contracts.labels import (
     KUEUE_QUEUE_NAME,
     MANAGED_BY,
 )
-from mlplatform.facts.pods import container_security, pod_security
+from mlplatform.facts.kubernetes.pods import container_security, pod_security
 from mlplatform.runtime.dispatch.message import SERVICE_ACCOUNT, Config, Kind, Message, MessageError
 
 DEDUPLICATION_ID: Final = f"{DOMAIN}/deduplication-id"

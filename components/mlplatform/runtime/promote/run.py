@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kubernetes.config.config_exception import ConfigException  # type: ignore[import-untyped]
 
-from mlplatform.contracts import rollout as facts
+from mlplatform.contracts import rollout as contract
 from mlplatform.contracts.pipeline import output_variable
 from mlplatform.contracts.tracking import URI, Client, NoRegistryError, connect, server
 from mlplatform.runtime import kubernetes
@@ -27,7 +27,7 @@ from mlplatform.runtime.request.run import client, reason_of
 
 DESCRIPTION: Final = "Rolls a version of a model out: one step, which may be begun again at any time."
 READS: Final[Mapping[str, str]] = {
-    facts.CONFIG: "the endpoint, and how its model is rolled out, as JSON",
+    contract.CONFIG: "the endpoint, and how its model is rolled out, as JSON",
     URI: "address of the MLflow server",
     "MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD": "account there",
     "VERSION_FILE, MODE_FILE": "files for what `plan` says",
@@ -52,17 +52,17 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
 def _parser() -> argparse.ArgumentParser:
     made = parser("promote", DESCRIPTION, READS)
     verbs = made.add_subparsers(required=True, metavar="verb")
-    plan = verbs.add_parser(facts.PLAN, help="say which version is next, and whether by steps")
+    plan = verbs.add_parser(contract.PLAN, help="say which version is next, and whether by steps")
     plan.add_argument("--version", default="", help="the version; the one of alias challenger by default")
     plan.set_defaults(verb=_plan)
-    _verb(verbs, facts.COPY, "copy the version to where the endpoint reads it")
-    _verb(verbs, facts.START, "have the version beside what serves, without requests")
-    weight = _verb(verbs, facts.WEIGHT, "give the version a share of the requests")
+    _verb(verbs, contract.COPY, "copy the version to where the endpoint reads it")
+    _verb(verbs, contract.START, "have the version beside what serves, without requests")
+    weight = _verb(verbs, contract.WEIGHT, "give the version a share of the requests")
     weight.add_argument("--percent", type=int, required=True, choices=range(101), metavar="PERCENT")
-    gate = _verb(verbs, facts.GATE, "judge the version by its requests")
+    gate = _verb(verbs, contract.GATE, "judge the version by its requests")
     gate.add_argument("--window", type=int, required=True, metavar="MINUTES", help="minutes to look back")
-    _verb(verbs, facts.FINISH, "have the version serve all requests, and make it the champion")
-    back = verbs.add_parser(facts.ROLLBACK, help="end what is under way; nothing of it serves")
+    _verb(verbs, contract.FINISH, "have the version serve all requests, and make it the champion")
+    back = verbs.add_parser(contract.ROLLBACK, help="end what is under way; nothing of it serves")
     back.add_argument("--reason", default="a step failed", help="why, where no step has noted it")
     back.set_defaults(verb=_roll_back)
     return made
@@ -76,7 +76,7 @@ def _verb(verbs: Any, name: str, does: str) -> argparse.ArgumentParser:
 
 
 def _plan(made: Rollout, given: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    paths = {output: environment.get(output_variable(output), "") for output in facts.OUTPUTS}
+    paths = {output: environment.get(output_variable(output), "") for output in contract.OUTPUTS}
     missing = [output_variable(output) for output, path in paths.items() if not path]
     if missing:
         raise SettingsError(f"{', '.join(missing)}: missing; allowed is the path of a file")
@@ -94,11 +94,11 @@ def _roll_back(made: Rollout, given: argparse.Namespace, _: Mapping[str, str]) -
 
 
 _STEPS: Final[Mapping[str, Callable[[Rollout, argparse.Namespace], None]]] = {
-    facts.COPY: lambda made, given: made.copy(given.version),
-    facts.START: lambda made, given: made.start(given.version),
-    facts.WEIGHT: lambda made, given: made.weigh(given.version, given.percent),
-    facts.GATE: lambda made, given: made.gate(given.version, given.window),
-    facts.FINISH: lambda made, given: made.finish(given.version),
+    contract.COPY: lambda made, given: made.copy(given.version),
+    contract.START: lambda made, given: made.start(given.version),
+    contract.WEIGHT: lambda made, given: made.weigh(given.version, given.percent),
+    contract.GATE: lambda made, given: made.gate(given.version, given.window),
+    contract.FINISH: lambda made, given: made.finish(given.version),
 }
 
 
@@ -127,14 +127,14 @@ def _tracks(settings: Settings, waiting: Waiting) -> Tracks:
         return OnKServe(Cluster(api, settings.kserve.namespace), settings.kserve, waiting, settings.uri)
     if settings.container:
         return OnDeployments(Cluster(api, settings.container.namespace), settings.container, waiting)
-    raise SettingsError(f"{facts.CONFIG}: names no endpoint")
+    raise SettingsError(f"{contract.CONFIG}: names no endpoint")
 
 
 def _requests(settings: Settings, tracks: Tracks, version: str) -> Requests:
     if settings.gates.queries:
         return OfGateway(Prometheus(settings.prometheus_url), settings.gates.queries)
     if not isinstance(tracks, InLambda):
-        raise SettingsError(f"{facts.CONFIG}: gates.queries: missing")
+        raise SettingsError(f"{contract.CONFIG}: gates.queries: missing")
     return OfFunction(client("cloudwatch"), tracks.function, tracks.alias, tracks.published(version))
 
 

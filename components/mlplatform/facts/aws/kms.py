@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from mlplatform.facts.iam import Conditions, Statement, dns_suffix, document
+from mlplatform.facts.aws.iam import Conditions, Statement, dns_suffix, document
 
 POLICY_BYTES: Final = 32_768
 """Largest key policy (AWS KMS Developer Guide, Resource quotas)."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Final
 
-from mlplatform.facts.cidr import NEVER_PUBLIC
+from mlplatform.facts.aws.cidr import NEVER_PUBLIC
 
 DNS_PORT: Final = 53
 """Port of CoreDNS, UDP and TCP."""

@@ -9,7 +9,7 @@ gives to all it makes.
 from collections.abc import Mapping
 from typing import Final
 
-from mlplatform.facts.iam import Conditions, Statement, document
+from mlplatform.facts.aws.iam import Conditions, Statement, document
 
 TAG: Final = "elbv2.k8s.aws/cluster"
 """Tag of everything that the controller makes; its value is the cluster's name."""

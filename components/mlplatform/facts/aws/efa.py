@@ -7,7 +7,7 @@ EFAs a type has is `InstanceType.efa_interfaces`, one a network card.
 from dataclasses import dataclass
 from typing import Final
 
-from mlplatform.facts.instances import InstanceType
+from mlplatform.facts.aws.instances import InstanceType
 
 
 @dataclass(frozen=True, slots=True)

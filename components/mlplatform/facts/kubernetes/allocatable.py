@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from mlplatform.facts.instances import InstanceType
+from mlplatform.facts.aws.instances import InstanceType
 
 VM_OVERHEAD: Final = Fraction("0.075")
 """Share of EC2's figure of memory that the operating system does not see, at most."""

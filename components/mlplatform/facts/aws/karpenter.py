@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from mlplatform.facts.iam import Conditions, Statement, deny_insecure_transport, document
+from mlplatform.facts.aws.iam import Conditions, Statement, deny_insecure_transport, document
 
 VERSION: Final = "1.14"
 """Version of Karpenter whose documentation this follows."""
