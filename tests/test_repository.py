@@ -69,7 +69,7 @@ def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str
         ("layers", "components/mlplatform/preview/graph.py", "from mlplatform.core import keys"),
         ("layers", "components/mlplatform/facts/aws/iam.py", "from mlplatform.cost import model"),
         ("facts", "components/mlplatform/facts/aws/iam.py", "import pydantic"),
-        ("tools", "components/mlplatform/network.py", "from mlplatform.cost import model"),
+        ("tools", "components/mlplatform/network/component.py", "from mlplatform.cost import model"),
         ("pulumi", "components/mlplatform/preview/report.py", "import pulumi"),
         ("pulumi", "components/mlplatform/preview/report.py", "from mlplatform.preview import recorder"),
         ("pulumi", "components/mlplatform/runtime/jobs.py", "import pulumi"),

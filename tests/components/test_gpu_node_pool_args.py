@@ -8,7 +8,7 @@ from examples.gpu_node_pool import BASE, CPU, MANAGED, SHARED, WIRED
 from mlplatform.core.args import InvalidArgs
 from mlplatform.facts.aws.karpenter import DISCOVERY_TAG
 from mlplatform.gpu_node_pool import GpuNodePool, GpuNodePoolArgs, GpuNodePoolSettings
-from mlplatform.network import KARPENTER_TAG
+from mlplatform.network.component import KARPENTER_TAG
 from promises import covers
 from recorded import Refused, record
 
