@@ -11,7 +11,7 @@ from examples.network import ADOPTED, BASE, ENDPOINTS, EXISTING, ISOLATED, KEY
 from mlplatform.core.args import InvalidArgs
 from mlplatform.facts.aws.cidr import plan
 from mlplatform.network import NatMode, Network, NetworkArgs
-from mlplatform.network.component import NEEDED_WITHOUT_NAT
+from mlplatform.network.args import NEEDED_WITHOUT_NAT
 from promises import covers
 from recorded import Recorded, Refused, absent, exactly, json_of, record, unknown
 
