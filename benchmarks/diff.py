@@ -5,9 +5,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from mlplatform.preview.comment import LIMIT, render
-from mlplatform.preview.comparison import compare
-from mlplatform.preview.graph import Graph, Placeholder, Resource
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.graph.model import Graph, Placeholder, Resource
+from mlplatform.preview.reports.comment import LIMIT, render
 
 SIZES = (1_000, 10_000)
 RUNS = 3

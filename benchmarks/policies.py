@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlplatform.preview import policy_runner
+from mlplatform.preview.policies import runner
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1_000, 3_000, 10_000)
@@ -59,14 +59,14 @@ def _node(at: int, kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    pack = policy_runner.load(ROOT / "policies")
-    settings = policy_runner.Settings(pack, {})
+    pack = runner.load(ROOT / "policies")
+    settings = runner.Settings(pack, {})
     rules = len(pack.policies)
     print(f"{'resources':>10}{'rules':>7}{'findings':>10}{'seconds':>9}{'µs a resource and rule':>24}")
     for size in SIZES:
-        resources = policy_runner.Resources(graph(size))
+        resources = runner.Resources(graph(size))
         began = time.perf_counter()
-        found = policy_runner.judge(pack, settings, resources)
+        found = runner.judge(pack, settings, resources)
         taken = time.perf_counter() - began
         if not found:
             sys.exit("nothing was found, so nothing was measured")

@@ -7,8 +7,8 @@ import pytest
 
 from mlplatform import NetworkArgs
 from mlplatform.core.args import InvalidArgs
-from mlplatform.preview import report
-from mlplatform.preview.graph import Graph
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.reports import tree
 from recorded import ROOT, record
 
 README = (ROOT / "README.md").read_text()
@@ -21,7 +21,7 @@ def block(begins: str) -> list[str]:
 
 def test_preview_is_the_real_one() -> None:
     golden = json.loads((ROOT / "tests" / "golden" / "dev.json").read_text())
-    real = iter(report.as_text(Graph.of(golden)).splitlines())
+    real = iter(tree.as_text(Graph.of(golden)).splitlines())
     for line in block("$ make preview STACK=dev"):
         assert line.strip() == "..." or line in real, line
 

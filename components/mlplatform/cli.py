@@ -20,11 +20,13 @@ class Subcommand(NamedTuple):
 
 
 SUBCOMMANDS = {
-    "preview": Subcommand("mlplatform.preview.command", "show what a stack creates, offline"),
-    "manifests": Subcommand("mlplatform.preview.command", "write a stack's Kubernetes objects as YAML, offline"),
-    "compare": Subcommand("mlplatform.preview.compare_command", "show how two stacks differ, offline"),
+    "preview": Subcommand("mlplatform.preview.commands.preview", "show what a stack creates, offline"),
+    "manifests": Subcommand(
+        "mlplatform.preview.commands.preview", "write a stack's Kubernetes objects as YAML, offline"
+    ),
+    "compare": Subcommand("mlplatform.preview.commands.compare", "show how two stacks differ, offline"),
     "outputs": Subcommand(
-        "mlplatform.preview.outputs_command", "write a stack's outputs for Terraform, Ansible or a shell"
+        "mlplatform.preview.commands.outputs", "write a stack's outputs for Terraform, Ansible or a shell"
     ),
     "provenance": Subcommand("mlplatform.provenance.command", "show where a version of a model comes from"),
 }

@@ -1,6 +1,6 @@
 """Graphs to compare: resources by their chain of types and name, as the recorder writes them."""
 
-from mlplatform.preview.graph import Graph, Placeholder, Resource
+from mlplatform.preview.graph.model import Graph, Placeholder, Resource
 
 STACK = "urn:pulumi:dev::proj::pulumi:pulumi:Stack::proj-dev"
 GROUP = "x:index:Group"

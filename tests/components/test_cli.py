@@ -261,8 +261,8 @@ def test_usage_errors_are_2(main):
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        ([], {"pulumi", "yaml", "rich", "pydantic", "mlplatform.preview.command"}),
-        (["--help"], {"pulumi", "yaml", "rich", "pydantic", "mlplatform.preview.command"}),
+        ([], {"pulumi", "yaml", "rich", "pydantic", "mlplatform.preview.commands.preview"}),
+        (["--help"], {"pulumi", "yaml", "rich", "pydantic", "mlplatform.preview.commands.preview"}),
         (["preview", "--help"], {"pulumi", "rich", "pydantic"}),
         (["manifests", "--help"], {"pulumi", "rich", "pydantic"}),
     ],

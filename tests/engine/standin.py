@@ -33,7 +33,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, resource_pb2, resource_pb2_grpc
 
 from mlplatform.preview import recorder
-from mlplatform.preview.replacements import Effect, effect
+from mlplatform.preview.graph.replacements import Effect, effect
 
 WORLD = "STANDIN_WORLD"
 """Environment variable that names the folder of what exists."""

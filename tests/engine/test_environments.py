@@ -7,9 +7,9 @@ import pytest
 from deployment import Deployment, needs_cli
 from environments import ENVIRONMENTS, changed, composed
 
-from mlplatform.preview.comparison import compare
-from mlplatform.preview.diff import Action, Diff
-from mlplatform.preview.graph import Graph
+from mlplatform.preview.graph.change import Action, Diff
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.graph.model import Graph
 
 pytestmark = needs_cli
 

@@ -13,7 +13,7 @@ import pytest
 
 from mlplatform.core.args import InvalidArgs
 from mlplatform.core.terraform_state import with_terraform_outputs
-from mlplatform.preview.outputs import RESERVED
+from mlplatform.preview.reports.outputs import RESERVED
 from recorded import ROOT
 
 TERRAFORM = shutil.which("terraform")

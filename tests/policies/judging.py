@@ -11,7 +11,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from exceptions import Exceptions
-from mlplatform.preview import policy_runner
+from mlplatform.preview.policies import runner
 from model import Rule, StackRule
 from pack import policies
 from recorded import record
@@ -73,10 +73,10 @@ def judged(
     exceptions: Exceptions = NO_EXCEPTIONS,
 ) -> list[dict[str, Any]]:
     """What rules, and the policy about exceptions, say of a graph."""
-    pack = policy_runner.Pack("tests", policies(list(rules), exceptions))
-    settings = policy_runner.Settings(pack, config or {})
+    pack = runner.Pack("tests", policies(list(rules), exceptions))
+    settings = runner.Settings(pack, config or {})
     assert settings.strange == []
-    return policy_runner.judge(pack, settings, policy_runner.Resources(graph))
+    return runner.judge(pack, settings, runner.Resources(graph))
 
 
 def by_name(graph: Mapping[str, Any], results: Iterable[Mapping[str, Any]], kind: str) -> dict[str, list[str]]:

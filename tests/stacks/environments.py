@@ -6,7 +6,7 @@ import runpy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlplatform.preview.project import load_project, load_stack
+from mlplatform.preview.project.configuration import load_project, load_stack
 from recorded import ROOT, Recorded, record
 
 ENVIRONMENTS = ("dev", "staging", "prod")

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from mlplatform.preview.compare import Environments, compared
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.values import shown_path
+from mlplatform.preview.graph.environments import Environments, compared
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.graph.values import shown_path
 from recorded import ROOT
 
 ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}

@@ -7,7 +7,7 @@ from graphs import GROUP, graph, made
 
 from mlplatform.cost import Assumptions, CostSettings, as_text, cents, estimate
 from mlplatform.facts.aws.prices import PRICES
-from mlplatform.preview.graph import Graph
+from mlplatform.preview.graph.model import Graph
 from recorded import ROOT
 
 TABLE, BUCKET = "aws:dynamodb/table:Table", "aws:s3/bucket:Bucket"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from histories import commit, git
 
-from mlplatform.preview.against import at
-from mlplatform.preview.comparison import compare
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.project import load_project, load_stack
-from mlplatform.preview.run import run
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.launch.python import run
+from mlplatform.preview.project.configuration import load_project, load_stack
+from mlplatform.preview.project.git_ref import at
 
 PROGRAM = """\
 import pulumi

@@ -7,11 +7,11 @@ from graphs import BUCKET, GROUP, TABLE, graph, made, urn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlplatform.preview import changes, comment
-from mlplatform.preview.comment import LIMIT, Cost, Finding, Findings, code, compared, marker, render, text
-from mlplatform.preview.comparison import compare
-from mlplatform.preview.diff import Action, Change, Diff, Step
-from mlplatform.preview.replacements import Effect
+from mlplatform.preview.graph.change import Action, Change, Diff, Step
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.graph.replacements import Effect
+from mlplatform.preview.reports import changes, comment
+from mlplatform.preview.reports.comment import LIMIT, Cost, Finding, Findings, code, compared, marker, render, text
 
 GROUP_A = made("group", GROUP)
 

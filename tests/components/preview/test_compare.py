@@ -5,10 +5,10 @@ import json
 
 from graphs import BUCKET, GROUP, QUEUE, graph, made, urn
 
-from mlplatform.preview.comment import LIMIT, Cost
-from mlplatform.preview.compare import Where, compared
-from mlplatform.preview.compare_report import STATEMENT, rendered
-from mlplatform.preview.values import shown_path
+from mlplatform.preview.graph.environments import Where, compared
+from mlplatform.preview.graph.values import shown_path
+from mlplatform.preview.reports.comment import LIMIT, Cost
+from mlplatform.preview.reports.environments import STATEMENT, rendered
 
 ENTRY = "aws:eks/accessEntry:AccessEntry"
 COSTS = (Cost("total", "10.00+", "35.00+"), Cost("jobs", "10.00", "35.00"), Cost("other", "1.00", "1.00"))

@@ -8,12 +8,12 @@ import pulumi_aws as aws
 import pytest
 from graphs import BUCKET, GROUP, QUEUE, TABLE, graph, made, urn
 
-from mlplatform.preview.changes import danger
-from mlplatform.preview.comparison import compare
-from mlplatform.preview.diff import Action
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.values import MISSING
+from mlplatform.preview.graph.change import Action
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.graph.values import MISSING
+from mlplatform.preview.reports.changes import danger
 from recorded import record
 
 ALL_ANEW = {"old": "delete", "old-queue": "delete", "new": "create", "new-queue": "create"}

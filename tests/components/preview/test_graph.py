@@ -2,7 +2,7 @@
 
 import json
 
-from mlplatform.preview.graph import Frame, Graph, Lookup, Placeholder, Problem, Resource
+from mlplatform.preview.graph.model import Frame, Graph, Lookup, Placeholder, Problem, Resource
 
 STACK = "urn:pulumi:dev::proj::pulumi:pulumi:Stack::proj-dev"
 

@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from graphs import BUCKET, TABLE, graph, made, urn
 
-from mlplatform.preview import losses
-from mlplatform.preview.comparison import compare
 from mlplatform.preview.errors import BadInput
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.policies import losses
 
 TODAY = date(2026, 11, 25)
 DIFF = compare(graph(made("objects", BUCKET), made("rows", TABLE)), graph())

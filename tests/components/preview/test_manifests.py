@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph, Resource
-from mlplatform.preview.manifests import MARKER, Written, write
+from mlplatform.preview.graph.model import Graph, Resource
+from mlplatform.preview.reports.manifests import MARKER, Written, write
 
 
 def kube(name, type_="kubernetes:core/v1:ConfigMap", kind="ConfigMap", metadata=None, **fields):

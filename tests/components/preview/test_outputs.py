@@ -13,7 +13,7 @@ import yaml
 
 from mlplatform import cli
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.outputs import FORMATS, PREFIXES, usable
+from mlplatform.preview.reports.outputs import FORMATS, PREFIXES, usable
 
 GIVEN = {
     "vpc_id": "vpc-1",

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 
 from mlplatform import cli
-from mlplatform.preview import policies, sarif
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph, Placeholder, Resource, Source
+from mlplatform.preview.graph.model import Graph, Placeholder, Resource, Source
+from mlplatform.preview.policies import packs
+from mlplatform.preview.reports import sarif
 
 PACK = """\
 import pulumi_policy as sdk
@@ -89,7 +90,7 @@ def said(verdict):
 
 
 def test_findings_are_those_of_the_packs_own_policy_objects(pack, capfd):
-    found = policies.judge(graph(thing("a", owner="me", size=3), thing("b", type_="x:index:Other")), pack, {})
+    found = packs.judge(graph(thing("a", owner="me", size=3), thing("b", type_="x:index:Other")), pack, {})
     assert said(found) == [
         ("mandatory", "finding", "sized", "x:index:Thing::a", "far too big"),
         ("mandatory", "finding", "sized", "x:index:Thing::a", "too big"),
@@ -102,7 +103,7 @@ def test_findings_are_those_of_the_packs_own_policy_objects(pack, capfd):
 
 def test_a_stack_policy_sees_parents_and_is_mandatory_where_it_would_remediate(pack):
     whole = thing("whole", kind="component", type_="x:index:Whole")
-    found = policies.judge(
+    found = packs.judge(
         graph(thing("a", owner="ml", size=1, parent=whole.urn), thing("b", owner="ml", size=1), whole), pack, {}
     )
     assert said(found) == [
@@ -113,7 +114,7 @@ def test_a_stack_policy_sees_parents_and_is_mandatory_where_it_would_remediate(p
 
 @pytest.mark.parametrize("value", ["[unknown]", "[secret]", "before [unknown] after"])
 def test_what_cannot_be_known_is_undecided_and_never_passed(pack, value):
-    found = policies.judge(graph(thing("a", owner=value, size=value)), pack, {})
+    found = packs.judge(graph(thing("a", owner=value, size=value)), pack, {})
     assert said(found) == [
         ("mandatory", "undecided", "sized", "x:index:Thing::a", "string value at .size can't be known during preview"),
         ("advisory", "undecided", "owned", "x:index:Thing::a", "string value at .owner can't be known during preview"),
@@ -125,7 +126,7 @@ def test_what_cannot_be_known_is_undecided_and_never_passed(pack, value):
 def test_a_finding_that_rests_on_a_placeholder_is_marked(pack):
     other = thing("b", type_="x:index:None")
     made = replace(thing("a", owner="arn:made-up", size=3), dependencies=(other.urn,))
-    found = policies.judge(graph(made, other, placeholders=(Placeholder("arn:made-up", other.urn, "arn"),)), pack, {})
+    found = packs.judge(graph(made, other, placeholders=(Placeholder("arn:made-up", other.urn, "arn"),)), pack, {})
     marks = {item.message: item.placeholder for item in found.results}
     assert marks == {"owner is arn:made-up": True, "too big": False, "far too big": False}
 
@@ -133,14 +134,14 @@ def test_a_finding_that_rests_on_a_placeholder_is_marked(pack):
 def test_configuration_is_the_packs_initial_one_and_above_it_the_one_given(pack, tmp_path):
     other = write(tmp_path / "other", config="{'all': 'disabled', 'owned': {'owner': 'you'}}")
     made = graph(thing("a", owner="me", size=1))
-    assert said(policies.judge(made, other, {})) == []
+    assert said(packs.judge(made, other, {})) == []
     level = {"owned": {"enforcementLevel": "mandatory", "owner": "me"}}
-    assert said(policies.judge(made, other, level)) == []
-    assert said(policies.judge(made, other, {"owned": "mandatory"})) == [
+    assert said(packs.judge(made, other, level)) == []
+    assert said(packs.judge(made, other, {"owned": "mandatory"})) == [
         ("mandatory", "finding", "owned", "x:index:Thing::a", "owner is me")
     ]
-    assert said(policies.judge(made, pack, {"all": "disabled"})) == []
-    described = policies.judge(made, pack, {"all": "disabled", "owned": "advisory"}).by_name
+    assert said(packs.judge(made, pack, {"all": "disabled"})) == []
+    described = packs.judge(made, pack, {"all": "disabled", "owned": "advisory"}).by_name
     assert {name: policy.level for name, policy in described.items() if policy.level != "disabled"} == {
         "owned": "advisory"
     }
@@ -157,7 +158,7 @@ def test_configuration_is_the_packs_initial_one_and_above_it_the_one_given(pack,
 def test_a_pack_that_cannot_be_run_says_why(pack, program, message):
     pack.joinpath("__main__.py").write_text(program)
     with pytest.raises(BadInput) as error:
-        policies.judge(graph(), pack, {})
+        packs.judge(graph(), pack, {})
     assert str(error.value).startswith("rules: the pack cannot be run:\nTraceback")
     assert str(error.value).endswith(message)
 
@@ -165,7 +166,7 @@ def test_a_pack_that_cannot_be_run_says_why(pack, program, message):
 def test_a_pack_whose_process_ends_says_so(pack):
     pack.joinpath("__main__.py").write_text("import os; os._exit(3)")
     with pytest.raises(BadInput) as error:
-        policies.judge(graph(), pack, {})
+        packs.judge(graph(), pack, {})
     assert str(error.value) == (
         "rules: the pack's process ended with 3 before it judged anything; its last words are above"
     )
@@ -178,7 +179,7 @@ def test_an_interpreter_without_the_sdk_says_how_to_get_it(pack, monkeypatch, tm
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "empty"))
     with pytest.raises(BadInput) as error:
-        policies.judge(graph(), pack, {})
+        packs.judge(graph(), pack, {})
     assert str(error.value) == (
         "rules: its Python has no pulumi_policy; install it there with `pip install pulumi-policy`, "
         "or name another `virtualenv` in PulumiPolicy.yaml"
@@ -187,7 +188,7 @@ def test_an_interpreter_without_the_sdk_says_how_to_get_it(pack, monkeypatch, tm
 
 def test_a_configuration_for_a_policy_that_is_not_there_is_refused(pack):
     with pytest.raises(BadInput) as error:
-        policies.judge(graph(), pack, {"owners": "advisory"})
+        packs.judge(graph(), pack, {"owners": "advisory"})
     assert str(error.value) == (
         "rules: the configuration names owners, which the pack has not; it has counted, later, owned, sized, skipped"
     )
@@ -217,17 +218,17 @@ def test_a_configuration_for_a_policy_that_is_not_there_is_refused(pack):
 def test_a_configuration_that_is_none_is_refused(pack, text, message):
     pack.joinpath("config.dev.json").write_text(text)
     with pytest.raises(BadInput) as error:
-        policies.configuration(pack, None, "dev")
+        packs.configuration(pack, None, "dev")
     assert str(error.value) == f"rules/{message}"
 
 
 def test_a_configuration_that_is_not_there_is_refused_and_the_usual_one_is_the_stacks(pack):
     with pytest.raises(BadInput) as error:
-        policies.configuration(pack, Path("none.json"), "dev")
+        packs.configuration(pack, Path("none.json"), "dev")
     assert str(error.value) == "none.json: cannot be read: No such file or directory; give another --policy-config"
     pack.joinpath("config.dev.json").write_text('{"owned": "mandatory"}')
-    assert policies.configuration(pack, None, "dev") == {"owned": "mandatory"}
-    assert policies.configuration(pack, None, "prod") == {}
+    assert packs.configuration(pack, None, "dev") == {"owned": "mandatory"}
+    assert packs.configuration(pack, None, "prod") == {}
 
 
 PROGRAM = """\
@@ -391,9 +392,9 @@ def test_sarif_has_a_rule_a_policy_and_a_result_a_finding_at_the_line_that_made_
 
 
 def verdict(**result):
-    policy = policies.Policy("p", "", "mandatory", "", "", "", ())
+    policy = packs.Policy("p", "", "mandatory", "", "", "", ())
     fields = {"policy": "p", "level": "mandatory", "kind": "finding", "urn": "", "message": "m", "placeholder": False}
-    return policies.Verdict("pack", (policy,), (policies.Result(**{**fields, **result}),))
+    return packs.Verdict("pack", (policy,), (packs.Result(**{**fields, **result}),))
 
 
 def result_of(made, prefix="", **result):

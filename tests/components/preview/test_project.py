@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.project import StackConfig, load_project, load_stack
-from mlplatform.preview.yamlfile import disputed, dump, read
+from mlplatform.preview.project.configuration import StackConfig, load_project, load_stack
+from mlplatform.preview.project.yamlfile import disputed, dump, read
 
 PROJECT = "name: proj\nruntime: python\n"
 

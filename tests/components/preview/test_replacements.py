@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mlplatform.preview.replacements import (
+from mlplatform.preview.graph.replacements import (
     AWS,
     AWS_IN_PLACE,
     AWS_WITHOUT_ROWS,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlplatform.preview import report
-from mlplatform.preview.graph import Frame, Graph, Lookup, Problem, Resource
+from mlplatform.preview.graph.model import Frame, Graph, Lookup, Problem, Resource
+from mlplatform.preview.reports import tree
 
 STACK = Resource("urn:stack", "pulumi:pulumi:Stack", "proj-dev", "stack")
 
@@ -73,11 +73,11 @@ Only `pulumi preview` knows what exists already, what would change or be deleted
 
 
 def test_the_whole_report():
-    assert report.as_text(GRAPH) == TEXT
+    assert tree.as_text(GRAPH) == TEXT
 
 
 def test_an_empty_stack():
-    text = report.as_text(Graph("proj", "dev", strict_unknowns=True, resources=(STACK,)))
+    text = tree.as_text(Graph("proj", "dev", strict_unknowns=True, resources=(STACK,)))
     assert text == (
         "Offline preview of proj, stack dev\n\nNo resources\n\n"
         "This is offline: the program ran against mocks, with no credentials, and nothing was contacted.\n"
@@ -99,7 +99,7 @@ def test_an_empty_stack():
     ],
 )
 def test_types_are_shown_short(token, short):
-    assert report.short_type(token) == short
+    assert tree.short_type(token) == short
 
 
 @pytest.mark.parametrize(
@@ -123,32 +123,32 @@ def test_types_are_shown_short(token, short):
     ],
 )
 def test_values_are_shown_short(value, short):
-    assert report.short(value) == short
+    assert tree.short(value) == short
 
 
 def test_inputs_fill_the_room_scalars_and_shallow_ones_first():
     given = resource("r", "aws:x:Y", inputs={"b": [1, 2], "a": {"deep": 1}, "z": "last", "c": "first"})
-    assert report.inputs_that_matter(given, 100) == "c=first  z=last  b=[1, 2]  a.deep=1"
-    assert report.inputs_that_matter(given, 25) == "c=first  z=last  +2"
-    assert report.inputs_that_matter(given, 1) == "c=first  +3"
-    assert report.inputs_that_matter(resource("r", "aws:x:Y"), 100) == ""
+    assert tree.inputs_that_matter(given, 100) == "c=first  z=last  b=[1, 2]  a.deep=1"
+    assert tree.inputs_that_matter(given, 25) == "c=first  z=last  +2"
+    assert tree.inputs_that_matter(given, 1) == "c=first  +3"
+    assert tree.inputs_that_matter(resource("r", "aws:x:Y"), 100) == ""
 
 
 def test_no_line_of_the_tree_is_much_longer_than_the_width():
     long = resource("n" * 60, "aws:x:Y", inputs={f"key{i}": "v" * 39 for i in range(9)})
-    assert max(map(len, report.as_text(Graph("p", "s", resources=(STACK, long))).splitlines())) <= report.WIDTH
+    assert max(map(len, tree.as_text(Graph("p", "s", resources=(STACK, long))).splitlines())) <= tree.WIDTH
 
 
 def test_a_failed_program_is_shown_with_its_own_frames():
     frames = (Frame("app/__main__.py", 3, "<module>", "build()"), Frame("app/net.py", 7, "", ""))
-    assert report.problem_text(Problem("ValueError: no", frames)) == (
+    assert tree.problem_text(Problem("ValueError: no", frames)) == (
         "Traceback (most recent call last), your program's frames only:\n"
         '  File "app/__main__.py", line 3, in <module>\n'
         "    build()\n"
         '  File "app/net.py", line 7\n'
         "ValueError: no"
     )
-    assert report.problem_text(Problem("Missing key")) == "Missing key"
+    assert tree.problem_text(Problem("Missing key")) == "Missing key"
 
 
 def test_lookups_without_answers_come_with_a_file_to_fill_in():
@@ -157,7 +157,7 @@ def test_lookups_without_answers_come_with_a_file_to_fill_in():
         Lookup("aws:ec2/getAmi:getAmi", {}),
         Lookup("aws:ssm/getParameter:getParameter", {"name": "/x"}),
     )
-    assert report.unanswered_text(lookups) == (
+    assert tree.unanswered_text(lookups) == (
         "3 lookups have no answer offline:\n"
         "  aws:ec2/getAmi:getAmi\n"
         "  aws:ec2/getAmi:getAmi\n"
@@ -176,4 +176,4 @@ def test_lookups_without_answers_come_with_a_file_to_fill_in():
         "    name: /x\n"
         "  result: {}  # what the provider returns, keys in camelCase"
     )
-    assert report.unanswered_text(lookups[:1]).startswith("1 lookup has no answer offline:\n")
+    assert tree.unanswered_text(lookups[:1]).startswith("1 lookup has no answer offline:\n")

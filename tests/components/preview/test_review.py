@@ -10,11 +10,11 @@ import pytest
 from graphs import BUCKET, TABLE, graph, made, urn
 from histories import commit, git
 
-from mlplatform.preview import review
+from mlplatform.preview.commands import review
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.policies import Policy, Result, Verdict
-from mlplatform.preview.project import load_project, load_stack
-from mlplatform.preview.run import run
+from mlplatform.preview.launch.python import run
+from mlplatform.preview.policies.packs import Policy, Result, Verdict
+from mlplatform.preview.project.configuration import load_project, load_stack
 
 TODAY = date(2026, 11, 25)
 PROGRAM = """\

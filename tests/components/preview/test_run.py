@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlplatform.preview.errors import ProgramDied
-from mlplatform.preview.project import load_project, load_stack
-from mlplatform.preview.run import run
+from mlplatform.preview.launch.python import run
+from mlplatform.preview.project.configuration import load_project, load_stack
 
 PROGRAM = """\
 import os, sys

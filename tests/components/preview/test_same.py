@@ -3,8 +3,8 @@
 import pytest
 from graphs import BUCKET, GROUP, QUEUE, graph, made, urn
 
-from mlplatform.preview.identity import pairs
-from mlplatform.preview.same import Names, Same, names_of
+from mlplatform.preview.graph.identity import pairs
+from mlplatform.preview.graph.normalize import Names, Same, names_of
 
 AWS = "pulumi:providers:aws"
 

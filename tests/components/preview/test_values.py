@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlplatform.preview.values import MISSING, differences, parsed_path, shown_path, within
+from mlplatform.preview.graph.values import MISSING, differences, parsed_path, shown_path, within
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab\n{", max_size=4),

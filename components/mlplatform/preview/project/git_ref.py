@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.project import Project, load_project
+from mlplatform.preview.project.configuration import Project, load_project
 
 LOCKS: Final = (
     "requirements/*.txt",

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from mlplatform.preview.diff import OF_EFFECT, ORDER, Action, Change, Diff, Step
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph, Resource
-from mlplatform.preview.identity import managed, name_of, pairs, tail
-from mlplatform.preview.replacements import Effect, effect, lost_with, regional
-from mlplatform.preview.values import MISSING, Path, differences, parsed_path, within
+from mlplatform.preview.graph.change import OF_EFFECT, ORDER, Action, Change, Diff, Step
+from mlplatform.preview.graph.identity import managed, name_of, pairs, tail
+from mlplatform.preview.graph.model import Graph, Resource
+from mlplatform.preview.graph.replacements import Effect, effect, lost_with, regional
+from mlplatform.preview.graph.values import MISSING, Path, differences, parsed_path, within
 
 Json = Any
 

@@ -9,10 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from mlplatform.preview.diff import Diff, Step
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.identity import tail
-from mlplatform.preview.yamlfile import Entry, read_items
+from mlplatform.preview.graph.change import Diff, Step
+from mlplatform.preview.graph.identity import tail
+from mlplatform.preview.project.yamlfile import Entry, read_items
 
 FILE: Final = "losses.yaml"
 """Beside the stacks' files: the losses that are accepted there, as rows of `accepted`."""

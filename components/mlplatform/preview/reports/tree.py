@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlplatform.preview.graph import SECRET, UNKNOWN, Graph, Lookup, Problem, Resource
-from mlplatform.preview.yamlfile import dump
+from mlplatform.preview.graph.model import SECRET, UNKNOWN, Graph, Lookup, Problem, Resource
+from mlplatform.preview.project.yamlfile import dump
 
 Json = Any
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlplatform.preview.command import add_project, complain, recorded, write
+from mlplatform.preview.commands.preview import add_project, complain, recorded, write
 from mlplatform.preview.errors import BadInput, ProgramDied
-from mlplatform.preview.outputs import FORMATS, PREFIXES, Outputs, usable
-from mlplatform.preview.project import load_project
+from mlplatform.preview.project.configuration import load_project
+from mlplatform.preview.reports.outputs import FORMATS, PREFIXES, Outputs, usable
 
 EXAMPLES = """\
 examples:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import SECRET, UNKNOWN
-from mlplatform.preview.values import shown_path
-from mlplatform.preview.yamlfile import Unsafe, dump
+from mlplatform.preview.graph.model import SECRET, UNKNOWN
+from mlplatform.preview.graph.values import shown_path
+from mlplatform.preview.project.yamlfile import Unsafe, dump
 
 Json = Any
 

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mlplatform.preview import losses, policies, report, sarif
-from mlplatform.preview import manifests as files
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.project import Project, load_project, load_stack
-from mlplatform.preview.run import run
-from mlplatform.preview.yamlfile import read_items
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.launch.python import run
+from mlplatform.preview.policies import losses, packs
+from mlplatform.preview.project.configuration import Project, load_project, load_stack
+from mlplatform.preview.project.yamlfile import read_items
+from mlplatform.preview.reports import manifests as files
+from mlplatform.preview.reports import sarif, tree
 
 FAILED, REFUSED, FORBIDDEN, LOST = 1, 2, 3, losses.LOST
 """Exit codes: the program failed, bad input, mandatory findings of a policy, a loss that nobody accepts."""
@@ -76,7 +77,7 @@ def _add_policies(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        help=f"a Pulumi policy pack to run; repeatable; default: {policies.OWN_PACK}/ of the project, where it has one",
+        help=f"a Pulumi policy pack to run; repeatable; default: {packs.OWN_PACK}/ of the project, where it has one",
     )
     parser.add_argument(
         "--policy-config",
@@ -144,7 +145,7 @@ def preview(arguments: argparse.Namespace) -> int:
     if code:
         return code
     given = (arguments.policy_pack, arguments.policy_config)
-    verdicts = () if arguments.no_policies else policies.judged(graph, project, *given)
+    verdicts = () if arguments.no_policies else packs.judged(graph, project, *given)
     if arguments.format == "sarif" and not verdicts:
         raise BadInput("--format sarif has only findings, and the project has no policy pack; give a --policy-pack")
     if _compares(arguments) and arguments.format != "sarif":
@@ -173,13 +174,13 @@ def _refuse_contradictions(arguments: argparse.Namespace) -> None:
 
 
 def _review_of(
-    arguments: argparse.Namespace, project: Project, graph: Graph, verdicts: Sequence[policies.Verdict]
+    arguments: argparse.Namespace, project: Project, graph: Graph, verdicts: Sequence[packs.Verdict]
 ) -> str | None:
     """Reports what changes; returns what is said where something would be lost that nobody has accepted."""
     review = _review()
 
-    def judge(there: Project, found: Graph) -> Sequence[policies.Verdict]:
-        return policies.judged(found, there, arguments.policy_pack, arguments.policy_config)
+    def judge(there: Project, found: Graph) -> Sequence[packs.Verdict]:
+        return packs.judged(found, there, arguments.policy_pack, arguments.policy_config)
 
     arguments.stack = arguments.stack or graph.stack  # at the ref there may be others
     now, asked = review.side(project, graph, verdicts), None if arguments.no_policies else judge
@@ -270,32 +271,30 @@ def _are_cases(answer: Any) -> bool:
 def complain(graph: Graph) -> int:
     """Says on stderr why there is no report, if there is none; the exit code: 1 failed, 2 refused or unanswered."""
     if graph.unanswered:
-        print(f"error: {report.unanswered_text(graph.unanswered)}", file=sys.stderr)
+        print(f"error: {tree.unanswered_text(graph.unanswered)}", file=sys.stderr)
     if graph.error:
         after = "the program then failed, perhaps for want of them\n" if graph.unanswered else ""
-        print(f"error: {after}{report.problem_text(graph.error)}", file=sys.stderr)
+        print(f"error: {after}{tree.problem_text(graph.error)}", file=sys.stderr)
     if graph.unanswered or graph.status == "refused":
         return REFUSED
     return FAILED if graph.status == "failed" else 0
 
 
-def _report(
-    graph: Graph, verdicts: Sequence[policies.Verdict], project: Project, arguments: argparse.Namespace
-) -> None:
+def _report(graph: Graph, verdicts: Sequence[packs.Verdict], project: Project, arguments: argparse.Namespace) -> None:
     estimate = _review().estimated(graph, project.stack_dir)
     costs = _review().priced(estimate, items=arguments.costs)
-    below = "\n".join(part for part in (costs, *(policies.as_text(graph, verdict) for verdict in verdicts)) if part)
+    below = "\n".join(part for part in (costs, *(packs.as_text(graph, verdict) for verdict in verdicts)) if part)
     if arguments.out is None and arguments.format == "text" and sys.stdout.isatty():
         _terminal().show(graph, below)
         return
     if arguments.format == "json":
         more = {"cost": estimate.to_document()} if arguments.costs else {}
-        text = report.as_json(graph, [verdict.to_document() for verdict in verdicts], more)
+        text = tree.as_json(graph, [verdict.to_document() for verdict in verdicts], more)
     elif arguments.format == "sarif":
         stack_file = Path(os.path.relpath(project.stack_file(graph.stack), project.root)).as_posix()
         text = sarif.as_sarif(graph, verdicts, stack_file, _in_repository(project))
     else:
-        text = "\n".join(part for part in (report.as_text(graph), below) if part)
+        text = "\n".join(part for part in (tree.as_text(graph), below) if part)
     write(text, arguments.out)
 
 
@@ -326,12 +325,12 @@ def _progress(what: str) -> contextlib.AbstractContextManager[Callable[[str], No
 
 
 def _review() -> Any:
-    from mlplatform.preview import review  # noqa: PLC0415 - pydantic, for settings of costs, is for a run only
+    from mlplatform.preview.commands import review  # noqa: PLC0415 - pydantic, for settings of costs, is for a run only
 
     return review
 
 
 def _terminal() -> Any:
-    from mlplatform.preview import terminal  # noqa: PLC0415 - Rich is worth its import on a terminal only
+    from mlplatform.preview.reports import terminal  # noqa: PLC0415 - Rich is worth its import on a terminal only
 
     return terminal

@@ -11,18 +11,19 @@ from typing import Any, Final
 
 from mlplatform import cost
 from mlplatform.cost.report import amounts, total
-from mlplatform.preview import changes, comment, losses
-from mlplatform.preview.against import at
-from mlplatform.preview.comment import Cost, Finding, Findings, compared
-from mlplatform.preview.comparison import compare
-from mlplatform.preview.diff import Diff
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.identity import name_of, tail
-from mlplatform.preview.policies import FINDING, Verdict
-from mlplatform.preview.project import Project
-from mlplatform.preview.report import problem_text, unanswered_text
-from mlplatform.preview.yamlfile import read_items, shown_path
+from mlplatform.preview.graph.change import Diff
+from mlplatform.preview.graph.diff import compare
+from mlplatform.preview.graph.identity import name_of, tail
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.policies import losses
+from mlplatform.preview.policies.packs import FINDING, Verdict
+from mlplatform.preview.project.configuration import Project
+from mlplatform.preview.project.git_ref import at
+from mlplatform.preview.project.yamlfile import read_items, shown_path
+from mlplatform.preview.reports import changes, comment
+from mlplatform.preview.reports.comment import Cost, Finding, Findings, compared
+from mlplatform.preview.reports.tree import problem_text, unanswered_text
 
 FORMATS: Final = ("text", "json", "markdown")
 """Formats of a review."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph, Resource
-from mlplatform.preview.yamlfile import dump, shown_path
+from mlplatform.preview.graph.model import Graph, Resource
+from mlplatform.preview.project.yamlfile import dump, shown_path
 
 Json = Any
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mlplatform.preview.graph import Graph, Resource
+from mlplatform.preview.graph.model import Graph, Resource
 
 Json = Any
 

@@ -10,11 +10,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from mlplatform.preview.comparison import OPTIONS
-from mlplatform.preview.graph import Graph, Resource
-from mlplatform.preview.identity import managed, name_of, pairs, tail
-from mlplatform.preview.same import Names, Same, add_generated, names_of
-from mlplatform.preview.values import MISSING, Difference, differences, shown_path
+from mlplatform.preview.graph.diff import OPTIONS
+from mlplatform.preview.graph.identity import managed, name_of, pairs, tail
+from mlplatform.preview.graph.model import Graph, Resource
+from mlplatform.preview.graph.normalize import Names, Same, add_generated, names_of
+from mlplatform.preview.graph.values import MISSING, Difference, differences, shown_path
 
 Json = Any
 

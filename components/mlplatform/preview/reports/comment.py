@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mlplatform.preview.changes import STATEMENT, WORDS, danger, headline, shown_value
-from mlplatform.preview.diff import Change, Diff, Step
-from mlplatform.preview.report import short_type
-from mlplatform.preview.values import MISSING
+from mlplatform.preview.graph.change import Change, Diff, Step
+from mlplatform.preview.graph.values import MISSING
+from mlplatform.preview.reports.changes import STATEMENT, WORDS, danger, headline, shown_value
+from mlplatform.preview.reports.tree import short_type
 
 Json = Any
 Key = tuple[bool, str, str, str, str, int]

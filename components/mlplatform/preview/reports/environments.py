@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from mlplatform.preview.changes import shown_value
-from mlplatform.preview.comment import MOST_CHANGES, Cost, code, cut, fitted, folded, text
-from mlplatform.preview.compare import Environments, Item, Where
-from mlplatform.preview.graph import SECRET
-from mlplatform.preview.report import short_type
-from mlplatform.preview.values import MISSING, Difference, shown_path
+from mlplatform.preview.graph.environments import Environments, Item, Where
+from mlplatform.preview.graph.model import SECRET
+from mlplatform.preview.graph.values import MISSING, Difference, shown_path
+from mlplatform.preview.reports.changes import shown_value
+from mlplatform.preview.reports.comment import MOST_CHANGES, Cost, code, cut, fitted, folded, text
+from mlplatform.preview.reports.tree import short_type
 
 Json = Any
 

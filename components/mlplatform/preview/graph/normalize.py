@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mlplatform.preview.graph import SECRET, UNKNOWN, Graph, Resource
+from mlplatform.preview.graph.model import SECRET, UNKNOWN, Graph, Resource
 
 Json = Any
 

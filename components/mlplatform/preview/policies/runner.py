@@ -1,4 +1,4 @@
-"""Runs one Pulumi policy pack over a recorded graph: `python policy_runner.py REQUEST`, in the pack's own interpreter.
+"""Runs one Pulumi policy pack over a recorded graph: `python runner.py REQUEST`, in the pack's own interpreter.
 
 The policies are the very objects that the pack gives to the engine, with the SDK's own checking of unknown values and
 with the pack's configuration. Only this file of the preview knows `pulumi_policy`, and it knows no other file.

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mlplatform.preview.errors import ProgramDied
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.project import Project, StackConfig
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.project.configuration import Project, StackConfig
 
-RECORDER = Path(__file__).with_name("recorder.py")
+RECORDER = Path(__file__).parent.parent / "recorder" / "monitor.py"
 """The file that runs in the program's process."""
 
 STDERR = 2

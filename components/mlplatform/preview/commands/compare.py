@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mlplatform.preview.command import add_project, complain, recorded, write
-from mlplatform.preview.compare import compared
-from mlplatform.preview.compare_report import FORMATS, rendered
+from mlplatform.preview.commands.preview import add_project, complain, recorded, write
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.project import load_project
+from mlplatform.preview.graph.environments import compared
+from mlplatform.preview.project.configuration import load_project
+from mlplatform.preview.reports.environments import FORMATS, rendered
 
 EXAMPLES = """\
 examples:
@@ -35,7 +35,7 @@ def configure_compare(parser: argparse.ArgumentParser) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Prints how two stacks differ and returns the exit code."""
-    from mlplatform.preview import review  # noqa: PLC0415 - pydantic, for settings of costs, is for a run only
+    from mlplatform.preview.commands import review  # noqa: PLC0415 - pydantic, for settings of costs, is for a run only
 
     if arguments.first == arguments.second:
         raise BadInput(f"{arguments.second}: is compared with itself; name two stacks")

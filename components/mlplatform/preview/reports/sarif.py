@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mlplatform.preview.graph import Graph, Source
-from mlplatform.preview.policies import UNDECIDED, Policy, Result, Verdict
+from mlplatform.preview.graph.model import Graph, Source
+from mlplatform.preview.policies.packs import UNDECIDED, Policy, Result, Verdict
 
 Json = Any
 

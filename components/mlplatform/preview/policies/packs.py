@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.project import Project, interpreter_of, required_field
-from mlplatform.preview.yamlfile import read_items, shown_path
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.project.configuration import Project, interpreter_of, required_field
+from mlplatform.preview.project.yamlfile import read_items, shown_path
 
-RUNNER = Path(__file__).with_name("policy_runner.py")
+RUNNER = Path(__file__).with_name("runner.py")
 """The file that runs in the pack's interpreter."""
 PACK_FILE = "PulumiPolicy.yaml"
 """What makes a folder a policy pack."""

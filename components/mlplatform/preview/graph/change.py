@@ -10,8 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
-from mlplatform.preview.replacements import Effect
-from mlplatform.preview.values import MISSING, Path, shown_path
+from mlplatform.preview.graph.replacements import Effect
+from mlplatform.preview.graph.values import MISSING, Path, shown_path
 
 Json = Any
 

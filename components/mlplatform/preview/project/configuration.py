@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mlplatform.preview.errors import BadInput
-from mlplatform.preview.graph import SECRET
-from mlplatform.preview.yamlfile import Entry, read_items, shown_path
+from mlplatform.preview.graph.model import SECRET
+from mlplatform.preview.project.yamlfile import Entry, read_items, shown_path
 
 Json = Any
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from mlplatform.preview.graph import Graph
-from mlplatform.preview.report import head, rows, tail
+from mlplatform.preview.graph.model import Graph
+from mlplatform.preview.reports.tree import head, rows, tail
 
 
 def show(graph: Graph, findings: str = "") -> None:

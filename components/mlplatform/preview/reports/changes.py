@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mlplatform.preview.diff import Action, Change, Diff, Step
-from mlplatform.preview.graph import SECRET
-from mlplatform.preview.report import short, short_type
-from mlplatform.preview.values import MISSING
+from mlplatform.preview.graph.change import Action, Change, Diff, Step
+from mlplatform.preview.graph.model import SECRET
+from mlplatform.preview.graph.values import MISSING
+from mlplatform.preview.reports.tree import short, short_type
 
 Json = Any
 

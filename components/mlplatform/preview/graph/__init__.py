@@ -1,0 +1,1 @@
+"""The recorded graph: its model, how values and graphs differ, and what a change does to what exists."""

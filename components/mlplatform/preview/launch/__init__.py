@@ -1,0 +1,1 @@
+"""How a program is started so that it is recorded."""
