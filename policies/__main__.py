@@ -2,9 +2,9 @@
 
 from pulumi_policy import PolicyPack
 
-from catalogue import RULES
-from exceptions import Exceptions
-from pack import policies
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.exceptions import Exceptions
+from mlplatform_policies.pack import policies
 
 if __name__ == "__main__":
     PolicyPack(name="mlplatform", policies=policies(RULES, Exceptions.of()))

@@ -56,7 +56,7 @@ def test_pulumi_is_loaded_only_where_it_is_needed(code: str) -> None:
 
 def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--contract", contract]
-    paths = f"{folder}:{folder / 'components'}"
+    paths = ":".join(map(str, (folder, folder / "components", folder / "policies")))
     return subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=False, timeout=120
     )
@@ -74,7 +74,7 @@ def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str
         ("pulumi", "components/mlplatform/preview/reports/tree.py", "from mlplatform.preview import recorder"),
         ("pulumi", "components/mlplatform/runtime/jobs.py", "import pulumi"),
         ("alone", "components/mlplatform/preview/recorder/monitor.py", "from mlplatform.preview.graph import model"),
-        ("policies", "policies/catalogue.py", "from mlplatform.core import naming"),
+        ("policies", "policies/mlplatform_policies/catalogue.py", "from mlplatform.core import naming"),
         ("stacks", "stacks/compose.py", "from mlplatform.core.keys import encryption_key"),
         ("cycles", "components/mlplatform/facts/aws/iam.py", "from mlplatform.facts.aws import kms"),
     ],

@@ -4,17 +4,16 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from exceptions import Exceptions
 from mlplatform.preview.policies import runner
-from model import Rule, StackRule
-from pack import policies
-from recorded import record
+from mlplatform_policies.exceptions import Exceptions
+from mlplatform_policies.model import Rule, StackRule
+from mlplatform_policies.pack import policies
+from recorded import ROOT, record
 
 Program = Callable[[], object]
 NO_EXCEPTIONS = Exceptions([])
@@ -91,6 +90,6 @@ def by_name(graph: Mapping[str, Any], results: Iterable[Mapping[str, Any]], kind
 
 def config_of(environment: str, **changes: Any) -> dict[str, Any]:
     """An environment's configuration, on a fixed day."""
-    file = Path(policies.__code__.co_filename).with_name(f"config.{environment}.json")
+    file = ROOT / "policies" / f"config.{environment}.json"
     today = {"policy-exceptions": {"enforcementLevel": "mandatory", "today": "2027-01-01"}}
     return {**json.loads(file.read_text()), **today, **changes}

@@ -11,12 +11,12 @@ import pulumi_aws as aws
 import pytest
 from judging import config_of
 
-from catalogue import RULES
-from model import ENVIRONMENTS, Level, StackRule
-from pack import AUDIT, STRICTEST
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.model import ENVIRONMENTS, Level, StackRule
+from mlplatform_policies.pack import AUDIT, STRICTEST
+from mlplatform_policies.rules.hygiene import TAGGABLE
+from mlplatform_policies.rules.identity import WITHOUT_RESOURCE
 from recorded import ROOT
-from rules.hygiene import TAGGABLE
-from rules.identity import WITHOUT_RESOURCE
 
 BY_ID = {rule.id: rule for rule in RULES}
 AWS_KINDS = sorted({kind for rule in RULES for kind in rule.kinds if kind.startswith("aws:") and "*" not in kind})

@@ -8,7 +8,7 @@ import pytest
 import test_fields
 from judging import config_of, graph_of, judged
 
-from catalogue import RULES
+from mlplatform_policies.catalogue import RULES
 
 HOUSE = ("child-has-component-parent", "required-tags", "tag-environment-matches")
 """Rules about tags and components: an example has neither a provider with tags nor a stack around it."""

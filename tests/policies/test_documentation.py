@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalogue import RULES, TOPICS
-from documentation import page
+from mlplatform_policies.catalogue import RULES, TOPICS
+from mlplatform_policies.documentation import page
 from recorded import ROOT
 
 

@@ -12,10 +12,10 @@ import pytest
 from foreign import FOREIGN
 from judging import config_of, custom, document, graph_of, judged, unknown, wire
 
-from catalogue import RULES
 from engine import analyzed
-from exceptions import Exceptions
-from model import ENVIRONMENTS
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.exceptions import Exceptions
+from mlplatform_policies.model import ENVIRONMENTS
 from recorded import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -100,9 +100,9 @@ WITH_A_MISTAKE = """\
 import dataclasses, sys
 sys.path.insert(0, {folder!r})
 from pulumi_policy import PolicyPack
-from catalogue import RULES
-from exceptions import Exceptions
-from pack import policies
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.exceptions import Exceptions
+from mlplatform_policies.pack import policies
 
 def fails(*_):
     raise LookupError("hunter2")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from judging import config_of, judged, wire
 
-from catalogue import RULES
-from exceptions import Exceptions
-from model import ENVIRONMENTS
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.exceptions import Exceptions
+from mlplatform_policies.model import ENVIRONMENTS
 from recorded import ROOT
 
 UNDECIDED: dict[str, set[str]] = {"dev": set(), "staging": set(), "prod": {"endpoint-rollback"}}

@@ -4,7 +4,7 @@ import pytest
 from foreign import FOREIGN, HOUSE
 from judging import Program, config_of, graph_of, judged
 
-from catalogue import RULES
+from mlplatform_policies.catalogue import RULES
 
 
 def test_there_are_twenty() -> None:

@@ -9,10 +9,10 @@ import pulumi_policy as sdk
 import pytest
 from judging import graph_of, judged, unknown
 
-from catalogue import RULES
-from exceptions import FILE, Exceptions
-from model import Subject
-from pack import AUDIT, policies, subject_of
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.exceptions import FILE, Exceptions
+from mlplatform_policies.model import Subject
+from mlplatform_policies.pack import AUDIT, policies, subject_of
 
 BY_ID = {rule.id: rule for rule in RULES}
 ROTATION, VERSIONING = BY_ID["kms-rotation"], BY_ID["s3-versioning"]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
-from documents import Statement, statements
-from pods import group_and_kind
-from reading import (
+from mlplatform_policies.documents import Statement, statements
+from mlplatform_policies.pods import group_and_kind
+from mlplatform_policies.reading import (
     UnreadableError,
     decoded,
     each,

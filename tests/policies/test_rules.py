@@ -4,8 +4,8 @@ import pytest
 from cases import cost, encryption, exposure, hygiene, identity, ml, reliability, workloads
 from judging import Case, by_name, graph_of, judged
 
-from catalogue import RULES
-from model import StackRule
+from mlplatform_policies.catalogue import RULES
+from mlplatform_policies.model import StackRule
 
 TOPICS = (encryption, exposure, identity, cost, reliability, workloads, ml, hygiene)
 CASES: dict[str, Case] = {rule: case for topic in TOPICS for rule, case in topic.CASES.items()}

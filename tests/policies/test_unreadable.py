@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from judging import by_name, config_of, custom, document, graph_of, judged
 from test_rules import CASES
 
-from catalogue import RULES, TOPICS
 from mlplatform.preview.recorder import UNKNOWN
-from model import Findings, Parameters, Rule, StackRule, Subject
-from pack import AUDIT, matches, parameters
+from mlplatform_policies.catalogue import RULES, TOPICS
+from mlplatform_policies.model import Findings, Parameters, Rule, StackRule, Subject
+from mlplatform_policies.pack import AUDIT, matches, parameters
 
 Graph = dict[str, Any]
 Place = tuple[str | int, ...]

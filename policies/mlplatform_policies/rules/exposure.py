@@ -4,10 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from documents import RESOURCE, of_resource
-from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import each, listed, mapping, matches_any, number, shown, text, texts, truth, within
-from relations import BUCKETS, companions, of_kinds
+from mlplatform_policies.documents import RESOURCE, of_resource
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    PRODUCTION,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.reading import each, listed, mapping, matches_any, number, shown, text, texts, truth, within
+from mlplatform_policies.relations import BUCKETS, companions, of_kinds
 
 OPEN: Final = ("0.0.0.0/0", "::/0")
 CLUSTER: Final = "aws:eks/cluster:Cluster"

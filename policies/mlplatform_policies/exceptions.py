@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from model import Found, Rule, StackRule, Subject
-from reading import each
+from mlplatform_policies.model import Found, Rule, StackRule, Subject
+from mlplatform_policies.reading import each
 
-FILE = Path(__file__).with_name("exceptions.json")
-"""Where the exceptions of this pack are."""
+FILE = Path(__file__).parent.parent / "exceptions.json"
+"""Where the exceptions of this pack are: beside its configuration."""
 
 Exempt = Callable[[str, str], bool]
 """Whether a rule, by its id, is not held against a resource, by its URN."""

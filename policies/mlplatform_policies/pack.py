@@ -11,9 +11,9 @@ from typing import Any
 import pulumi_policy as sdk
 from pulumi_policy.proxy import UnknownValueError
 
-from exceptions import Exceptions
-from model import ALWAYS, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import UnreadableError, matches_any
+from mlplatform_policies.exceptions import Exceptions
+from mlplatform_policies.model import ALWAYS, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
+from mlplatform_policies.reading import UnreadableError, matches_any
 
 STRICTEST = "prod"
 """Environment whose levels hold where no configuration gives others."""

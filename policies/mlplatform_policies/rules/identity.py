@@ -3,9 +3,28 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from documents import INLINE, MANAGED, RESOURCE, Statement, managed, of_identity, of_trust, statements
-from model import ADVICE, ALWAYS, PRODUCTION, Findings, Parameter, Parameters, Rule, Severity, Subject
-from reading import UnreadableError, each, listed, matches_any, shown, text, within
+from mlplatform_policies.documents import (
+    INLINE,
+    MANAGED,
+    RESOURCE,
+    Statement,
+    managed,
+    of_identity,
+    of_trust,
+    statements,
+)
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    PRODUCTION,
+    Findings,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    Subject,
+)
+from mlplatform_policies.reading import UnreadableError, each, listed, matches_any, shown, text, within
 
 ESCALATIONS: Final[Mapping[str, Sequence[str]]] = {
     "make access keys of other users": ("iam:CreateAccessKey",),

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from model import ENVIRONMENTS, Rule, StackRule
+from mlplatform_policies.model import ENVIRONMENTS, Rule, StackRule
 
 Rules = Sequence[Rule | StackRule]
 
 INTRODUCTION = """\
 # Policies
 
-What no environment may contain, as a Pulumi policy pack. This page is made of `policies/catalogue.py`; do not edit it.
+What no environment may contain, as a Pulumi policy pack. This page is made of its catalogue; do not edit it.
 
     mlplatform preview prod                                   the rules offline, over what the program would create
     mlplatform preview prod --format sarif --out findings.sarif

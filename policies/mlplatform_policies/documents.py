@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from model import Subject
-from reading import UnreadableError, decoded, each, listed, mapping, texts, within
+from mlplatform_policies.model import Subject
+from mlplatform_policies.reading import UnreadableError, decoded, each, listed, mapping, texts, within
 
 ANYONE: Final = "*"
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from mlplatform.contracts.labels import DOMAIN, GPU, KARPENTER_CAPACITY_TYPE
 from mlplatform.facts.aws.instances import INSTANCE_TYPES, InstanceType
-from model import Subject
-from reading import each, listed, mapping, number, quantity, texts, within
+from mlplatform_policies.model import Subject
+from mlplatform_policies.reading import each, listed, mapping, number, quantity, texts, within
 
 NODE_POOLS: Final = ("kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.sh/v1beta1:NodePool")
 """Type tokens of Karpenter's pools."""

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from model import Subject
-from reading import gathered, matches_any, settle, text
+from mlplatform_policies.model import Subject
+from mlplatform_policies.reading import gathered, matches_any, settle, text
 
 Companions = Callable[[Subject], Sequence[Subject]]
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")

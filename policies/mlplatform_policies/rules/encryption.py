@@ -3,10 +3,22 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from documents import Statement, of_key, of_resource, statements
-from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import each, listed, number, shown, text, truth, within
-from relations import BUCKETS, companions, of_kinds
+from mlplatform_policies.documents import Statement, of_key, of_resource, statements
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    PRODUCTION,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.reading import each, listed, number, shown, text, truth, within
+from mlplatform_policies.relations import BUCKETS, companions, of_kinds
 
 TLS: Final = "aws:SecureTransport"
 SAGEMAKER_KEYS: Final = {

@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 from typing import Final
 
-from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import each, listed, number, shown, text, truth
-from relations import BUCKETS, companions, of_kinds
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    PRODUCTION,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.reading import each, listed, number, shown, text, truth
+from mlplatform_policies.relations import BUCKETS, companions, of_kinds
 
 CONTROL_PLANE_LOGS: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All types (Amazon EKS API reference, LogSetup)."""

@@ -3,9 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from model import ADVICE, ALWAYS, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from reading import decoded, mapping, matches_any, shown
-from relations import of_kinds
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.reading import decoded, mapping, matches_any, shown
+from mlplatform_policies.relations import of_kinds
 
 TAGGABLE: Final = (
     "aws:athena/workgroup:Workgroup",

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import yaml
 
-from model import Subject
-from reading import decoded, each, listed, text, within
+from mlplatform_policies.model import Subject
+from mlplatform_policies.reading import decoded, each, listed, text, within
 
 EVERY: Final = "*"
 """In a path: each item of a list, or each value of a mapping."""

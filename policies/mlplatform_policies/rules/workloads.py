@@ -4,10 +4,32 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from model import ADVICE, ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from pods import IMAGE_KINDS, KINDS, Container, Pod, all_containers, containers, images, pods, unreadable
-from reading import each, listed, mapping, matches_any, shown, text, texts, truth
-from relations import companions, of_kinds
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    PRODUCTION,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.pods import (
+    IMAGE_KINDS,
+    KINDS,
+    Container,
+    Pod,
+    all_containers,
+    containers,
+    images,
+    pods,
+    unreadable,
+)
+from mlplatform_policies.reading import each, listed, mapping, matches_any, shown, text, texts, truth
+from mlplatform_policies.relations import companions, of_kinds
 
 REPOSITORY: Final = "aws:ecr/repository:Repository"
 NAMESPACE: Final = "kubernetes:core/v1:Namespace"

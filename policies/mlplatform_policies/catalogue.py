@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from model import Rule, StackRule
-from rules import cost, encryption, exposure, hygiene, identity, ml, reliability, workloads
+from mlplatform_policies.model import Rule, StackRule
+from mlplatform_policies.rules import cost, encryption, exposure, hygiene, identity, ml, reliability, workloads
 
 TOPICS: Final[Mapping[str, Sequence[Rule | StackRule]]] = {
     "Encryption": encryption.RULES,

@@ -6,13 +6,37 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from documents import INLINE, Statement, of_identity, of_resource
 from mlplatform.contracts.labels import GPU, KARPENTER_CAPACITY_TYPE, KARPENTER_NODE_POOL
-from model import ALWAYS, PRODUCTION, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from nodes import FLAVOR, NODE_GROUP, NODE_POOLS, PURPOSE, pool_of
-from pods import Pod, pods
-from reading import each, gathered, listed, mapping, matches_any, number, plain, quantity, settle, shown, text, within
-from relations import BUCKETS, of_kinds
+from mlplatform_policies.documents import INLINE, Statement, of_identity, of_resource
+from mlplatform_policies.model import (
+    ALWAYS,
+    PRODUCTION,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.nodes import FLAVOR, NODE_GROUP, NODE_POOLS, PURPOSE, pool_of
+from mlplatform_policies.pods import Pod, pods
+from mlplatform_policies.reading import (
+    each,
+    gathered,
+    listed,
+    mapping,
+    matches_any,
+    number,
+    plain,
+    quantity,
+    settle,
+    shown,
+    text,
+    within,
+)
+from mlplatform_policies.relations import BUCKETS, of_kinds
 
 QUEUES: Final = ("kubernetes:kueue.x-k8s.io/*:ClusterQueue", "kubernetes:kueue.x-k8s.io/*:Cohort")
 INFERENCE_SERVICE: Final = "kubernetes:serving.kserve.io/v1beta1:InferenceService"

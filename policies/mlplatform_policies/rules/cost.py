@@ -6,11 +6,31 @@ from typing import Any, Final
 
 from mlplatform.contracts.labels import GPU
 from mlplatform.facts.aws.instances import INSTANCE_TYPES
-from model import ADVICE, ALWAYS, Findings, Found, Parameter, Parameters, Rule, Severity, StackRule, Subject
-from nodes import INSTANCES, NODE_GROUP, NODE_POOLS, gpu_types, gpus_of, instance_types, most_nodes, pool_of
-from pods import KINDS, Pod, containers, pods
-from reading import each, gathered, listed, mapping, plain, settle, shown, text, within
-from relations import BUCKETS, companions, of_kinds
+from mlplatform_policies.model import (
+    ADVICE,
+    ALWAYS,
+    Findings,
+    Found,
+    Parameter,
+    Parameters,
+    Rule,
+    Severity,
+    StackRule,
+    Subject,
+)
+from mlplatform_policies.nodes import (
+    INSTANCES,
+    NODE_GROUP,
+    NODE_POOLS,
+    gpu_types,
+    gpus_of,
+    instance_types,
+    most_nodes,
+    pool_of,
+)
+from mlplatform_policies.pods import KINDS, Pod, containers, pods
+from mlplatform_policies.reading import each, gathered, listed, mapping, plain, settle, shown, text, within
+from mlplatform_policies.relations import BUCKETS, companions, of_kinds
 
 HOURS_A_MONTH: Final = 730
 """What AWS's price pages take for a month: 8,760 hours a year by twelve."""
