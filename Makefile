@@ -48,7 +48,7 @@ $(LOOP)/.ready: requirements/loop.txt pyproject.toml
 	@touch $@
 
 kfp: $(KFP)/.ready  ## Compile and run Kubeflow pipelines with the SDK itself, in an environment of its own
-	@$(KFP)/bin/python -m pytest tests/kfp --confcutdir tests/kfp --override-ini 'pythonpath=tests tests/kfp'
+	@$(KFP)/bin/python -m pytest tests/kfp --confcutdir tests/kfp --override-ini 'pythonpath=tests/kfp tests/support'
 
 $(KFP)/.ready: requirements/kfp.txt
 	@test -x $(KFP)/bin/python || $(PYTHON) -m venv $(KFP)

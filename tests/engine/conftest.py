@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deployment import Deployment
+
 from environments import configuration
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from deployment import Deployment, needs_cli
-from environments import composed
 from pulumi.runtime import rpc
 from pytest_mock import MockerFixture
 
+from environments import composed
 from mlplatform.preview import recorder
 
 pytestmark = needs_cli

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, needs_cli
-from environments import DELETE, changed
 from test_environments import foreseen, operations
+
+from environments import DELETE, changed
 
 pytestmark = needs_cli
 STACK = "prod"

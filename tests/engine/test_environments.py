@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, needs_cli
-from environments import ENVIRONMENTS, changed, composed
 
+from environments import ENVIRONMENTS, changed, composed
 from mlplatform.preview.graph.change import Action, Diff
 from mlplatform.preview.graph.diff import compare
 from mlplatform.preview.graph.model import Graph

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import pytest
 from deployment import Deployment, engine_of, kill, needs_cli
-from environments import composed
 from standin import RELEASE
+
+from environments import composed
 
 pytestmark = needs_cli
 SECONDS = 300

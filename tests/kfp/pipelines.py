@@ -11,9 +11,8 @@ compiles them anew.
 import sys
 from pathlib import Path
 
-from kfp.dsl import Dataset, Input, Metrics, Model, Output
-
 from kfp import compiler, dsl
+from kfp.dsl import Dataset, Input, Metrics, Model, Output
 
 IMAGE = "python:3.11-slim"
 

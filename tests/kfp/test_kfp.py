@@ -7,10 +7,10 @@ import pytest
 # Not `kfp`: to Python, this folder is a package of that name where the SDK is not installed.
 pytest.importorskip("kfp.dsl", reason="kfp is not installed here; `make kfp` runs these tests", exc_type=ImportError)
 
-import pipelines
-
 import kfp
 from kfp import local
+
+import pipelines
 from kubeflow_api import KubeflowApi, run_body
 
 PACKAGES = sorted(pipelines.PIPELINES)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# Before tests/, in which a folder has the package's name.
+# The package `loop` lies in the project's folder, and what its tests share in theirs.
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 OF_THE_LOOP = ("test_story.py", "test_failures.py", "test_cloud.py", "test_changes.py")
 LACKING = [name for name in ("flask", "matplotlib", "sklearn") if importlib.util.find_spec(name) is None]
