@@ -143,7 +143,7 @@ def test_the_rows_of_a_request_have_a_limit() -> None:
     [
         (b'{"a": 1}', ""),
         (b'{"a": 1}', "identity"),
-        (gzip.compress(b'{"a": 1}'), " GZIP"),
+        (gzip.compress(b'{"a": 1}', mtime=0), " GZIP"),
         (zlib.compress(b'{"a": 1}'), "deflate"),
     ],
 )
@@ -162,7 +162,7 @@ def test_packed_bodies_are_unpacked(raw: bytes, encoding: str) -> None:
         (b"{}", "br"),
         (b"{}", "gzip"),
         (b"{}", "gzip, gzip"),
-        (gzip.compress(b'{"a": 1}')[:-12], "gzip"),
+        (gzip.compress(b'{"a": 1}', mtime=0)[:-12], "gzip"),
     ],
 )
 def test_what_is_no_json_has_no_form(raw: bytes, encoding: str) -> None:
