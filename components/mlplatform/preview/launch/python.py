@@ -14,8 +14,8 @@ from mlplatform.preview.errors import ProgramDied
 from mlplatform.preview.graph.model import Graph
 from mlplatform.preview.project.configuration import Project, StackConfig
 
-RECORDER = Path(__file__).parent.parent / "recorder" / "monitor.py"
-"""The file that runs in the program's process."""
+RECORDER = Path(__file__).parent.parent / "recorder"
+"""What runs in the program's process."""
 
 STDERR = 2
 

@@ -4,22 +4,23 @@ Started by its path in the interpreter of somebody else's program, where mlplatf
 standard library only, and names its own modules relatively.
 """
 
-from .monitor import ANSWERS as ANSWERS
-from .monitor import DEFAULT_PLACE as DEFAULT_PLACE
-from .monitor import FORMS as FORMS
+from .answers import ANSWERS as ANSWERS
+from .identities import DEFAULT_PLACE as DEFAULT_PLACE
+from .identities import FORMS as FORMS
+from .identities import Form as Form
+from .identities import Identity as Identity
+from .identities import Place as Place
+from .identities import Subject as Subject
+from .identities import identity_of as identity_of
 from .monitor import REMOTE_LEAF as REMOTE_LEAF
-from .monitor import SECRET as SECRET
-from .monitor import SIGNATURE as SIGNATURE
-from .monitor import UNKNOWN as UNKNOWN
-from .monitor import Form as Form
-from .monitor import Identity as Identity
-from .monitor import Place as Place
-from .monitor import Subject as Subject
-from .monitor import holds_secret as holds_secret
-from .monitor import identity_of as identity_of
-from .monitor import is_unknown as is_unknown
-from .monitor import raw_object as raw_object
-from .monitor import record as record
-from .monitor import revealed as revealed
-from .monitor import secret_of as secret_of
-from .monitor import struct_of as struct_of
+from .run import main as main
+from .run import record as record
+from .values import SECRET as SECRET
+from .values import SIGNATURE as SIGNATURE
+from .values import UNKNOWN as UNKNOWN
+from .values import holds_secret as holds_secret
+from .values import is_unknown as is_unknown
+from .values import raw_object as raw_object
+from .values import revealed as revealed
+from .values import secret_of as secret_of
+from .values import struct_of as struct_of
