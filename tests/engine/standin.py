@@ -7,7 +7,8 @@ and as unknown in a preview. It decides updates and replacements by the tables o
 The folder STANDIN_WORLD says what exists and what goes wrong. `objects/` has one file per object, so that a second
 object of the same identity is refused as the real services refuse it, also after a deployment that was killed.
 `hang` names a URN that is made and never answered for, until the engine cancels or ends, `hang-before` one that is not
-even made, and `fail` one that cannot be.
+even made, and `fail` one that cannot be. With a file `placeholders`, previews answer with empty values, not with unknown
+ones.
 """
 
 import contextlib
@@ -160,6 +161,11 @@ def unknown_of(name: str, kind: type, known: Any = None) -> Any:
     return rpc.UNKNOWN
 
 
+def empty_of(name: str, kind: type, known: Any = None) -> Any:
+    """What a computed property is in a preview, to a provider that does not say that it is unknown."""
+    return kind()
+
+
 # --- the provider ----------------------------------------------------------------------------------------------------
 
 
@@ -228,7 +234,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         inputs = recorder.raw_object(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(
-                properties=recorder.struct_of(self._outputs(request.type, inputs, {}, unknown_of))
+                properties=recorder.struct_of(self._outputs(request.type, inputs, {}, self._foreseen))
             )
         if self.world.names("fail", request.urn):
             context.abort(grpc.StatusCode.UNKNOWN, f"{request.name} cannot be created")
@@ -261,9 +267,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:
         inputs = recorder.raw_object(request.news)
-        old = {} if request.preview else recorder.raw_object(request.olds)
+        old = recorder.raw_object(request.olds)
         kept = {key: value for key, value in old.items() if key not in recorder.raw_object(request.old_inputs)}
-        leaf = unknown_of if request.preview else value_of
+        leaf = self._foreseen if request.preview else value_of
         outputs = self._outputs(request.type, inputs, kept, leaf)
         return provider_pb2.UpdateResponse(properties=recorder.struct_of(outputs))
 
@@ -290,6 +296,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConstructResponse(urn=made.urn)
 
     # -- answers
+
+    @property
+    def _foreseen(self) -> Leaf:
+        return empty_of if (self.world.folder / "placeholders").exists() else unknown_of
 
     def _place(self, inputs: Object) -> recorder.Place:
         region = inputs.get("region") or self.settings.get("region") or recorder.DEFAULT_PLACE.region

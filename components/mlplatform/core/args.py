@@ -1,7 +1,6 @@
 """How components declare their arguments and check them: plain values at once, outputs when they resolve."""
 
 # No `from __future__ import annotations` here or in any module with arguments: Pulumi's component host reads live ones.
-import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,11 +75,22 @@ def settled(value: In[T], rule: Callable[[T], T], path: str) -> In[T]:
         return _ruled(value, rule, path)
     output = pulumi.Output.from_input(value)
 
-    def later(resolved: T) -> pulumi.Output[T]:
-        hidden: pulumi.Output[bool] = pulumi.Output.from_input(asyncio.ensure_future(output.is_secret()))
-        return hidden.apply(lambda secret: _late(resolved, rule, path, hidden=secret))
+    async def later(resolved: T) -> T:
+        if not await _exists(output):
+            return resolved
+        return _late(resolved, rule, path, hidden=await output.is_secret())
 
     return output.apply(later)
+
+
+async def _exists(output: pulumi.Output[Any]) -> bool:
+    """Whether the resources that an output is of exist: each that a provider creates then has an id.
+
+    For others the engine passes on what the provider answers to a preview, also in an update that skips a resource
+    because another one failed. Some providers answer with empty values: to refuse one would hide the engine's error.
+    """
+    created = [item for item in await output.resources() if isinstance(item, pulumi.CustomResource)]
+    return all([await item.id.is_known() for item in created])
 
 
 def _ruled(value: T, rule: Callable[[T], T], path: str) -> T:

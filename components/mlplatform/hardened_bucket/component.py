@@ -18,6 +18,7 @@ from mlplatform.facts.aws.iam import (
     deny_insecure_transport,
     dns_suffix,
     document,
+    region_of,
     require_tls,
     service_trust,
 )
@@ -373,5 +374,5 @@ def _key_by_s3(
 
 
 def _s3_of(key_arn: str | None) -> str:
-    region = str(key_arn).split(":")[3]
+    region = region_of(str(key_arn))
     return f"s3.{region}.{dns_suffix(region)}"

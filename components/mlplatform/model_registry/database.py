@@ -71,7 +71,8 @@ def create(build: _Build, args: RegistryDatabase, key_arn: pulumi.Output[str]) -
         opts=build.inside,
     )
     instance = _instance(build, args, group, key_arn)
-    secret_arn = instance.master_user_secrets.apply(lambda secrets: str(secrets[0].secret_arn))
+    # A database that does not exist yet may have none.
+    secret_arn = instance.master_user_secrets.apply(lambda secrets: "".join(str(one.secret_arn) for one in secrets[:1]))
     return Database(instance.address, secret_arn, group.id, rule)
 
 

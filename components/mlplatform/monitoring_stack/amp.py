@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from mlplatform.core.build import Build
-from mlplatform.facts.aws.iam import Statement, dns_suffix, document
+from mlplatform.facts.aws.iam import Statement, dns_suffix, document, region_of
 from mlplatform.monitoring_stack.args import ManagedPrometheus, MonitoringStackArgs
 
 _Build: TypeAlias = Build[MonitoringStackArgs]
@@ -60,11 +60,6 @@ class Workspace:
             "sigv4": {"region": self.arn.apply(region_of)},
             "queueConfig": QUEUE,
         }
-
-
-def region_of(arn: str) -> str:
-    """The region of an ARN."""
-    return arn.split(":")[3]
 
 
 def endpoint_of(arn: str) -> str:

@@ -234,6 +234,11 @@ _PARTITIONS: Final = (
 )
 
 
+def region_of(name: str) -> str:
+    """Return the region of an ARN; empty for a global service, and for the empty ARN of what does not exist."""
+    return f"{name}::::".split(":")[3]
+
+
 def partition_of(region: str) -> str:
     """The partition of a region, such as `aws-cn` of `cn-north-1`; ValueError where it is not a region's name."""
     return _partition(region)[1]

@@ -360,6 +360,24 @@ def test_refusal_of_a_secret_does_not_show_it() -> None:
     assert text == "Outer.names[0]: the value is refused; it is secret and therefore not shown"
 
 
+class Echo(pulumi.CustomResource):
+    size: pulumi.Output[int]
+
+    def __init__(self, size: int) -> None:
+        super().__init__("tests:index:Echo", "echo", {"size": size})
+
+
+def test_an_output_of_what_does_not_exist_is_not_judged() -> None:
+    """Without an id, as everything new has in the engine's preview, a resource's outputs are whatever a provider says."""
+
+    def program() -> None:
+        pulumi.export("size", Outer(name="dev", size=Echo(0).size).size)
+
+    assert record(program, strict=True).outputs == {"size": 0}
+    with pytest.raises(Refused, match=r"^Outer\.size: got 0; "):
+        record(program)
+
+
 def test_settled_secret_stays_secret() -> None:
     def program() -> None:
         pulumi.export("value", Outer(name="dev", size=pulumi.Output.secret(3)).size)

@@ -210,3 +210,16 @@ def test_no_region(region):
     for ask in (iam.partition_of, iam.dns_suffix):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             ask(region)
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("arn:aws:kms:eu-west-1:111122223333:key/x", "eu-west-1"),
+        ("arn:aws-cn:aps:cn-north-1:111122223333:workspace/x", "cn-north-1"),
+        ("arn:aws:iam::111122223333:role/x", ""),
+        ("", ""),
+    ],
+)
+def test_the_region_of_an_arn(name: str, region: str) -> None:
+    assert iam.region_of(name) == region
