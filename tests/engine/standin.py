@@ -7,8 +7,8 @@ and as unknown in a preview. It decides updates and replacements by the tables o
 The folder STANDIN_WORLD says what exists and what goes wrong. `objects/` has one file per object, so that a second
 object of the same identity is refused as the real services refuse it, also after a deployment that was killed.
 `hang` names a URN that is made and never answered for, until the engine cancels or ends, `hang-before` one that is not
-even made, and `fail` one that cannot be. With a file `placeholders`, previews answer with empty values, not with unknown
-ones.
+even made, and `fail` one that cannot be. With a file `placeholders`, previews answer with empty values, not with
+unknown ones.
 """
 
 import contextlib

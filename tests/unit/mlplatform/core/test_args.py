@@ -368,7 +368,7 @@ class Echo(pulumi.CustomResource):
 
 
 def test_an_output_of_what_does_not_exist_is_not_judged() -> None:
-    """Without an id, as everything new has in the engine's preview, a resource's outputs are whatever a provider says."""
+    """Without an id, which nothing new has in the engine's preview, outputs are whatever a provider answers."""
 
     def program() -> None:
         pulumi.export("size", Outer(name="dev", size=Echo(0).size).size)
