@@ -93,7 +93,7 @@ class Deployment:
         return {
             **os.environ,
             "PATH": f"{self.folder / 'plugins'}:{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "components"), str(ROOT / "tests")]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "components"), str(ROOT / "tests" / "support")]),
             "PULUMI_BACKEND_URL": f"file://{self.folder}",
             "PULUMI_CONFIG_PASSPHRASE": "passphrase",
             "PULUMI_DEBUG_COMMANDS": "true",  # has --event-log

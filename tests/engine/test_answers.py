@@ -10,6 +10,7 @@ from pytest_mock import MockerFixture
 
 from environments import composed
 from mlplatform.preview import recorder
+from mlplatform.preview.recorder.monitor import Recorder
 
 pytestmark = needs_cli
 STACK = "dev"
@@ -38,7 +39,7 @@ def test_a_strict_recording_knows_nothing_that_the_first_preview_does_not_know(
     assert deployment.preview().error == ""
     lines = [json.loads(line) for line in deployment.answers.read_text().splitlines()]
     engine = {line["urn"]: known(line["outputs"]) for line in lines}
-    register = mocker.spy(recorder.Recorder, "RegisterResource")
+    register = mocker.spy(Recorder, "RegisterResource")
     composed(STACK, strict=True)
     answers = [answer for answer in register.spy_return_list if "pulumi:pulumi:Stack" not in answer.urn]
     recorded = {answer.urn: known(recorder.raw_object(answer.object)) for answer in answers}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from deployment import Deployment, needs_cli
+
 from environments import ENVIRONMENTS, composed
 
 pytestmark = needs_cli

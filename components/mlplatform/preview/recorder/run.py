@@ -109,6 +109,7 @@ def _reading_inputs_as_in_an_update(recorder: Recorder) -> Iterator[None]:
     An update gives a component's outputs the values of the inputs of the same names, read by the types of the outputs.
     A program whose input has another type than its output passes every preview, the engine's too, and fails in `up`.
     """
+    patched: Any = rpc
     original = rpc.resolve_outputs
 
     def problem(res: Any, inputs: struct_pb2.Struct, *how: Any, **more: Any) -> Optional[str]:
@@ -123,17 +124,16 @@ def _reading_inputs_as_in_an_update(recorder: Recorder) -> Iterator[None]:
 
     def resolve_outputs(res: Any, inputs: struct_pb2.Struct, *rest: Any, **more: Any) -> None:
         _outputs, _dependencies, _resolvers, *how = rest
-        custom = how[0]
-        if not custom and problem(res, inputs, *how, **more):
+        if not isinstance(res, pulumi.CustomResource) and problem(res, inputs, *how, **more):
             alone = {key: struct_pb2.Struct(fields={key: value}) for key, value in inputs.fields.items()}
             raise recorder.unreadable(res, {key: problem(res, one, *how, **more) for key, one in alone.items()})
         original(res, inputs, *rest, **more)
 
-    rpc.resolve_outputs = resolve_outputs
+    patched.resolve_outputs = resolve_outputs
     try:
         yield
     finally:
-        rpc.resolve_outputs = original
+        patched.resolve_outputs = original
 
 
 def _frames(error: BaseException, paths: Paths) -> List[Object]:
