@@ -38,5 +38,7 @@ def reference() -> Callable[[str], Path]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One flag refreshes every golden file."""
+    """Flags of this suite: one refreshes every golden file, the others are those of `make engine-test`."""
     parser.addoption("--update-golden", action="store_true", help="write the golden graphs and tables anew")
+    parser.addoption("--environments", action="store_true", help="deploy whole environments in the real engine")
+    parser.addoption("--interruptions", type=int, default=3, help="how many of those deployments to interrupt")

@@ -14,12 +14,6 @@ from deployment import Deployment
 from environments import configuration
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `make engine-test` asks for."""
-    parser.addoption("--environments", action="store_true", help="deploy whole environments; minutes each")
-    parser.addoption("--interruptions", type=int, default=3, help="how many deployments to interrupt")
-
-
 @pytest.fixture(scope="session")
 def whole_environments(request: pytest.FixtureRequest) -> None:
     """Skips a test that deploys a whole environment, unless asked for."""
