@@ -68,7 +68,7 @@ def test_life_of_an_environment(
     assert (settled.error, settled.changes) == ("", {})
 
     destroyed = run("destroy", deployment.destroy)
-    if deployment.config["mlplatform:production"] is True:
+    if deployment.config["mlplatform:production"] == "true":
         assert "protected" in destroyed.error
         assert len(deployment.state()["resources"]) == resources
     else:
