@@ -1,4 +1,4 @@
-"""Real stack outputs, of the real Pulumi: `mlplatform outputs --live`."""
+"""The real Pulumi: its outputs, as `mlplatform outputs --live` reads them, and what it writes into a stack file."""
 
 import json
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 import pulumi
 import pytest
 from pulumi import automation
+
+from recorded import ROOT
 
 COMMAND = str(Path(sys.executable).with_name("mlplatform"))
 
@@ -29,17 +31,22 @@ def program() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a stack that has been deployed, in a backend of its own."""
+def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty backend, for every command of the CLI."""
     (tmp_path / "state").mkdir()
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "Pulumi.yaml").write_text("name: tests\nruntime: python\n")
-    (tmp_path / "project" / "__main__.py").touch()
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "passphrase")
     monkeypatch.setenv("PULUMI_SKIP_UPDATE_CHECK", "1")
     monkeypatch.setenv("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'state'}")
+
+
+@pytest.fixture
+def project(tmp_path: Path, backend: None) -> Path:
+    """A project with a stack that has been deployed."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "Pulumi.yaml").write_text("name: tests\nruntime: python\n")
+    (tmp_path / "project" / "__main__.py").touch()
     options = automation.LocalWorkspaceOptions(work_dir=str(tmp_path / "project"))
     automation.create_stack("prod", "tests", program, options).up(on_error=print)
     return tmp_path / "project"
@@ -71,3 +78,21 @@ def test_a_stack_that_is_not_there_is_one_line(project: Path) -> None:
     done = live(project, "nope", "json")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: --live: `pulumi stack output` failed: no stack named 'nope' found\n"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "stacks").glob("Pulumi.*.yaml")))
+def test_the_cli_adds_keys_to_a_stack_file_and_changes_nothing_else(name: str, tmp_path: Path, backend: None) -> None:
+    for file in ("Pulumi.yaml", f"stacks/{name}"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    stack = name.split(".")[1]
+    for command in (
+        ("stack", "init", stack, "--secrets-provider", "passphrase"),
+        ("config", "set", "mlplatform:added", "x", "--stack", stack),
+        ("config", "rm", "mlplatform:added", "--stack", stack),
+    ):
+        subprocess.run(["pulumi", *command, "--non-interactive"], cwd=tmp_path, check=True, capture_output=True)
+    lines = (tmp_path / "stacks" / name).read_text().splitlines(keepends=True)
+    assert lines.pop().startswith("encryptionsalt: ")
+    assert "".join(lines) == (ROOT / "stacks" / name).read_text()
+    assert (tmp_path / "Pulumi.yaml").read_text() == (ROOT / "Pulumi.yaml").read_text()

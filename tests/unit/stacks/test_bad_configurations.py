@@ -38,7 +38,7 @@ def test_refused(case: dict[str, Any]) -> None:
             '"111111111111"',
             "011111111111",
             (
-                "{file}:11:26: config.mlplatform:account_id is 011111111111 without quotes, which YAML readers take "
+                "{file}:13:26: config.mlplatform:account_id is 011111111111 without quotes, which YAML readers take "
                 'for different values; quote it: "011111111111"'
             ),
         ),

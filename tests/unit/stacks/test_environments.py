@@ -1,6 +1,7 @@
 """The three environments: the graph that was reviewed, the same on every machine, and complete."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from environments import ENVIRONMENTS
 from recorded import ROOT, Recorded
@@ -113,3 +115,25 @@ def test_no_stack_file_holds_a_salt_or_a_secret() -> None:
         text = (ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text()
         assert "encryptionsalt" not in text
         assert "secure:" not in text
+
+
+class Writer(yaml.Dumper):
+    """Indents the items of a list, as the Pulumi CLI does.
+
+    The rest is the same for both, because Go's yaml.v3 and PyYAML's emitter follow libyaml.
+    """
+
+    def expect_block_sequence(self) -> None:
+        self.increase_indent(flow=False, indentless=False)
+        self.state = self.expect_first_block_sequence_item
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_a_stack_file_has_the_form_that_the_cli_writes(stack: str) -> None:
+    text = (ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text()
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    written = yaml.emit(yaml.parse(text), Dumper=Writer, width=math.inf, allow_unicode=True).splitlines()
+    for line, without_comment in zip(lines, written, strict=True):
+        assert line == without_comment or line.startswith(f"{without_comment} # ")
+    plain = {key: value for key, value in yaml.safe_load(text)["config"].items() if not isinstance(value, dict | list)}
+    assert {key: type(value) for key, value in plain.items()} == dict.fromkeys(plain, str)
