@@ -126,8 +126,8 @@ class Deployment:
         return self._run_cli("refresh", "--yes", "--skip-preview", *flags)
 
     def destroy(self, *flags: str) -> Outcome:
-        """Deletes everything."""
-        return self._run_cli("destroy", "--yes", "--skip-preview", *flags)
+        """Deletes everything; the preview before it refuses what is protected, while everything is still there."""
+        return self._run_cli("destroy", "--yes", *flags)
 
     def state(self) -> dict[str, Any]:
         """The deployment as the backend has it."""

@@ -5,10 +5,8 @@ import pytest
 from judging import Case, by_name, graph_of, judged
 from mlplatform_policies.catalogue import RULES
 from mlplatform_policies.model import StackRule
-from policy_cases import cost, encryption, exposure, hygiene, identity, ml, reliability, workloads
+from policy_cases.table import CASES
 
-TOPICS = (encryption, exposure, identity, cost, reliability, workloads, ml, hygiene)
-CASES: dict[str, Case] = {rule: case for topic in TOPICS for rule, case in topic.CASES.items()}
 BY_ID = {rule.id: rule for rule in RULES}
 
 

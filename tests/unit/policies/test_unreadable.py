@@ -11,13 +11,13 @@ import pulumi_kubernetes as k8s
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_rules import CASES
 
 from judging import by_name, config_of, custom, document, graph_of, judged
 from mlplatform.preview.recorder import UNKNOWN
 from mlplatform_policies.catalogue import RULES, TOPICS
 from mlplatform_policies.model import Findings, Parameters, Rule, StackRule, Subject
 from mlplatform_policies.pack import AUDIT, matches, parameters
+from policy_cases.table import CASES
 
 Graph = dict[str, Any]
 Place = tuple[str | int, ...]
