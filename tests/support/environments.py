@@ -49,16 +49,19 @@ def texts(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield from texts(value, f"{path}.{key}" if path else str(key))
 
 
+def encoded(config: Mapping[str, Any]) -> dict[str, str]:
+    """A configuration as the engine hands it to the program."""
+    return {
+        f"mlplatform:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
+
+
 def composed(stack: str, edits: Mapping[str, Any] | None = None, *, strict: bool = False) -> Recorded:
     """The recorded graph of an environment."""
-    config = {
-        f"mlplatform:{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in changed(stack, edits or {}).items()
-    }
     program = str(ROOT / "stacks")
     return record(
         lambda: runpy.run_path(program, run_name="__main__"),
-        config=config,
+        config=encoded(changed(stack, edits or {})),
         project="mlplatform",
         stack=stack,
         strict=strict,

@@ -5,12 +5,13 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar, Union
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, Union, cast
 
 import pulumi
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 In = Union[T, Awaitable[T], pulumi.Output[T]]
 """An argument that may be a plain value or the output of another resource."""
@@ -76,19 +77,37 @@ def settled(value: In[T], rule: Callable[[T], T], path: str) -> In[T]:
     output = pulumi.Output.from_input(value)
 
     async def later(resolved: T) -> T:
-        if not await _exists(output):
-            return resolved
-        return _late(resolved, rule, path, hidden=await output.is_secret())
+        try:
+            return _ruled(resolved, rule, path)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            reason = _late_reason(resolved, error, hidden=await output.is_secret())
+            raise InvalidArgs(f"{path}: {reason}") from None
 
-    return output.apply(later)
+    return applied(output, later)
+
+
+def applied(output: pulumi.Output[T], function: Callable[[T], U | Awaitable[U]]) -> pulumi.Output[U]:
+    """Apply a function that fails for some values. Where it fails for what does not exist, the output is unknown.
+
+    Of a resource that does not exist the engine passes on what the provider answers to a preview, also in an update
+    that skips the resource because another one failed. Some providers answer with empty values: to fail for one would
+    hide the engine's own error.
+    """
+
+    async def attempt(value: T) -> U:
+        try:
+            result = function(value)
+            return await result if isinstance(result, Awaitable) else result
+        except Exception:
+            if await _exists(output):
+                raise
+            return cast("U", pulumi.UNKNOWN)
+
+    return output.apply(attempt)
 
 
 async def _exists(output: pulumi.Output[Any]) -> bool:
-    """Whether the resources that an output is of exist: each that a provider creates then has an id.
-
-    For others the engine passes on what the provider answers to a preview, also in an update that skips a resource
-    because another one failed. Some providers answer with empty values: to refuse one would hide the engine's error.
-    """
+    """Whether the resources that an output is of exist: each that a provider creates then has an id."""
     created = [item for item in await output.resources() if isinstance(item, pulumi.CustomResource)]
     return all([await item.id.is_known() for item in created])
 
@@ -101,20 +120,22 @@ def _ruled(value: T, rule: Callable[[T], T], path: str) -> T:
         _field.reset(token)
 
 
-def _late(value: T, rule: Callable[[T], T], path: str, *, hidden: bool) -> T:
-    try:
-        return _ruled(value, rule, path)
-    except ValueError as error:
-        reason = "the value is refused; it is secret and therefore not shown" if hidden else str(error)
-        raise InvalidArgs(f"{path}: {reason}") from None
+def _late_reason(value: object, error: Exception, *, hidden: bool) -> str:
+    if hidden:
+        return "the value is refused; it is secret and therefore not shown"
+    # A rule relies on the type of its field, which nothing has checked in an output.
+    return str(error) if isinstance(error, ValueError) else f"got {value!r}; allowed is a value of the field's type"
 
 
 def checked(rule: Callable[[Any], Any], *fields: str) -> Any:
     """A pydantic validator that holds fields to a rule, plain values at once and outputs when they resolve."""
 
     def check(cls: type[Args], value: Any, info: ValidationInfo) -> Any:
-        path = _path(cls._path_root or cls.__name__, (str(info.field_name),))
-        return None if value is None else settled(value, rule, path)
+        name = str(info.field_name)
+        path = _path(cls._path_root or cls.__name__, (name,))
+        if cls.model_fields[name].is_required():
+            return settled(value, rule, path)
+        return settled(value, lambda known: None if known is None else rule(known), path)
 
     return field_validator(*fields)(classmethod(check))
 

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import pulumi
 import pulumi_aws as aws
 
-from mlplatform.core.args import In, InvalidArgs
+from mlplatform.core.args import In, InvalidArgs, applied
 from mlplatform.core.build import Build
 from mlplatform.core.naming import Kind, check
 from mlplatform.facts.aws.iam import (
@@ -367,7 +367,7 @@ def _key_by_s3(
 ) -> Statement:
     """Use of a key by S3 alone, in the key's region, for a bucket: as bucket key, or for one object."""
     conditions: Conditions = {
-        "StringEquals": {"kms:ViaService": pulumi.Output.from_input(key_arn).apply(_s3_of)},
+        "StringEquals": {"kms:ViaService": applied(pulumi.Output.from_input(key_arn), _s3_of)},
         "StringLike": {"kms:EncryptionContext:aws:s3:arn": list(context)},
     }
     return Statement(sid, actions, (key_arn,), conditions=conditions)

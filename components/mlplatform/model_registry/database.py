@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
+from mlplatform.core.args import applied
 from mlplatform.core.build import Build
 from mlplatform.facts.aws.iam import Statement, document, service_trust
 from mlplatform.model_registry import mlflow
@@ -71,8 +72,7 @@ def create(build: _Build, args: RegistryDatabase, key_arn: pulumi.Output[str]) -
         opts=build.inside,
     )
     instance = _instance(build, args, group, key_arn)
-    # A database that does not exist yet may have none.
-    secret_arn = instance.master_user_secrets.apply(lambda secrets: "".join(str(one.secret_arn) for one in secrets[:1]))
+    secret_arn = applied(instance.master_user_secrets, lambda secrets: str(secrets[0].secret_arn))
     return Database(instance.address, secret_arn, group.id, rule)
 
 

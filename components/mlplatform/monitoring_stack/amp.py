@@ -6,6 +6,7 @@ from typing import Self, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
+from mlplatform.core.args import applied
 from mlplatform.core.build import Build
 from mlplatform.facts.aws.iam import Statement, dns_suffix, document, region_of
 from mlplatform.monitoring_stack.args import ManagedPrometheus, MonitoringStackArgs
@@ -45,7 +46,7 @@ class Workspace:
     @property
     def endpoint(self) -> pulumi.Output[str]:
         """URL with a last slash, below which its Prometheus API lies."""
-        return self.arn.apply(endpoint_of)
+        return applied(self.arn, endpoint_of)
 
     @property
     def write_policy(self) -> pulumi.Output[str]:
@@ -57,7 +58,7 @@ class Workspace:
         """Prometheus' remote write to it, signed with what Pod Identity gives."""
         return {
             "url": pulumi.Output.concat(self.endpoint, "api/v1/remote_write"),
-            "sigv4": {"region": self.arn.apply(region_of)},
+            "sigv4": {"region": applied(self.arn, region_of)},
             "queueConfig": QUEUE,
         }
 

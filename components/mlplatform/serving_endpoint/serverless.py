@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from mlplatform.contracts import request_log
 from mlplatform.contracts.rollout import MODEL_URI
-from mlplatform.core.args import InvalidArgs
+from mlplatform.core.args import InvalidArgs, applied
 from mlplatform.core.build import Build
 from mlplatform.core.keys import encryption_key
 from mlplatform.core.naming import Kind, fit
@@ -251,7 +251,8 @@ def _image(build: _Build) -> pulumi.Output[str]:
     image = build.args.image if canary is None or canary.image is None else canary.image
     field = f"ServingEndpointArgs.serverless.{'image' if image is build.args.image else 'canary.image'}"
     place = build.place
-    return pulumi.Output.all(image, place.account_id, place.region).apply(lambda known: _from_here(field, *known))
+    everything = pulumi.Output.all(image, place.account_id, place.region)
+    return applied(everything, lambda known: _from_here(field, *known))
 
 
 def _from_here(field: str, image: str, account_id: str, region: str) -> str:

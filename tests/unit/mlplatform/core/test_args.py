@@ -1,6 +1,7 @@
 """Arguments: what is accepted, and each message in full."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Optional, Self
@@ -9,10 +10,12 @@ import pulumi
 import pytest
 from pydantic import BaseModel, ValidationError, model_validator
 
+import placeholders
 from mlplatform.core.args import (
     Args,
     In,
     InvalidArgs,
+    applied,
     at_least,
     between,
     checked,
@@ -360,24 +363,6 @@ def test_refusal_of_a_secret_does_not_show_it() -> None:
     assert text == "Outer.names[0]: the value is refused; it is secret and therefore not shown"
 
 
-class Echo(pulumi.CustomResource):
-    size: pulumi.Output[int]
-
-    def __init__(self, size: int) -> None:
-        super().__init__("tests:index:Echo", "echo", {"size": size})
-
-
-def test_an_output_of_what_does_not_exist_is_not_judged() -> None:
-    """Without an id, which nothing new has in the engine's preview, outputs are whatever a provider answers."""
-
-    def program() -> None:
-        pulumi.export("size", Outer(name="dev", size=Echo(0).size).size)
-
-    assert record(program, strict=True).outputs == {"size": 0}
-    with pytest.raises(Refused, match=r"^Outer\.size: got 0; "):
-        record(program)
-
-
 def test_settled_secret_stays_secret() -> None:
     def program() -> None:
         pulumi.export("value", Outer(name="dev", size=pulumi.Output.secret(3)).size)
@@ -436,4 +421,98 @@ def test_late_paths_begin_like_early_ones() -> None:
 
     assert late_refusal(lambda: Late(size=pulumi.Output.from_input(0)).size) == (
         "project:size: got 0; allowed are 1 pieces or more"
+    )
+
+
+# --- resources that do not exist
+
+
+class Echo(pulumi.CustomResource):
+    size: pulumi.Output[int]
+
+    def __init__(self, size: int) -> None:
+        super().__init__("tests:index:Echo", "echo", {"size": size})
+
+
+def test_an_output_of_what_does_not_exist_is_not_refused() -> None:
+    """Without an id, as everything new in the engine's preview, a resource has whatever outputs a provider says."""
+
+    def program() -> None:
+        pulumi.export("size", Outer(name="dev", size=Echo(0).size).size)
+
+    assert record(program, strict=True).outputs == {"size": "[unknown]"}
+    with pytest.raises(Refused, match=r"^Outer\.size: got 0; "):
+        record(program)
+
+
+def seen(make: Callable[[], pulumi.Output[Any]], *, preview: bool) -> tuple[bool, object]:
+    """Whether an output is known, and its value, in a program of which no resource exists."""
+    found: list[tuple[bool, object]] = []
+
+    async def look(output: pulumi.Output[Any]) -> None:
+        found.append((await output.is_known(), await output.future()))
+
+    def program() -> None:
+        output = make()
+        pulumi.export("value", output)
+        tasks.append(asyncio.ensure_future(look(output)))
+
+    tasks: list[asyncio.Task[None]] = []
+    placeholders.run(program, preview=preview)
+    return found[0]
+
+
+def existing(value: Any) -> pulumi.Output[Any]:
+    return placeholders.Existing(value).value
+
+
+def name_of(value: Any) -> pulumi.Output[Any]:
+    return pulumi.Output.from_input(settled(value, NAME, "X.name"))
+
+
+PLACEHOLDERS: list[tuple[str, Callable[[pulumi.Output[str]], pulumi.Output[Any]]]] = [
+    ("empty text", name_of),
+    ("a text of an empty one", lambda empty: name_of(pulumi.Output.concat("a-", empty))),
+    ("a list", lambda empty: pulumi.Output.from_input(settled(pulumi.Output.all(empty, "a"), each(NAME), "X.names"))),
+    ("a part of an empty list", lambda empty: applied(empty, lambda known: known[0])),
+    ("JSON", lambda empty: applied(empty, json.loads)),
+]
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
+@pytest.mark.parametrize(("what", "make"), PLACEHOLDERS, ids=[what for what, _ in PLACEHOLDERS])
+def test_what_no_resource_gave_is_unknown_and_not_refused(what: str, make: Callable[..., Any], preview: bool) -> None:
+    assert seen(lambda: make(placeholders.Skipped().empty(str)), preview=preview) == (False, None)
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
+def test_good_value_of_a_resource_that_does_not_exist_is_kept(preview: bool) -> None:
+    assert seen(lambda: name_of(placeholders.Skipped().empty(str).apply(lambda _: "a")), preview=preview) == (True, "a")
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
+@pytest.mark.parametrize("value", ["A", ""])
+@pytest.mark.parametrize("make", [str, pulumi.Output.from_input, existing], ids=["plain", "output", "resource"])
+def test_bad_value_of_no_resource_or_of_one_that_exists_is_refused(
+    make: Callable[[str], Any], value: str, preview: bool
+) -> None:
+    with pytest.raises((InvalidArgs, ValueError), match=f"got {value!r}; allowed is lower-case letters, such as dev"):
+        seen(lambda: name_of(make(value)), preview=preview)
+
+
+def test_failure_of_a_function_for_a_resource_that_exists_is_its_own() -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        seen(lambda: applied(existing("x"), json.loads), preview=False)
+
+
+def test_late_none_is_left_out_or_refused() -> None:
+    assert resolved(lambda: [Outer(name="dev", size=pulumi.Output.from_input(None)).size]) == [None]
+    assert late_refusal(lambda: Inner(days=pulumi.Output.from_input(None)).days) == (
+        "Inner.days: got None; allowed is a value of the field's type"
+    )
+
+
+def test_late_value_of_another_type_is_refused_in_one_line() -> None:
+    assert late_refusal(lambda: Outer(name="dev", size=pulumi.Output.from_input("many").apply(str)).size) == (
+        "Outer.size: got 'many'; allowed is a value of the field's type"
     )
