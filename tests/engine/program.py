@@ -8,6 +8,7 @@ import functools
 import json
 import runpy
 import sys
+import threading
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ class _Listening:
     def __init__(self, monitor: Any, log: TextIO) -> None:
         self._monitor = monitor
         self._log = log
+        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._monitor, name)
@@ -31,7 +33,8 @@ class _Listening:
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         answer = self._monitor.RegisterResource(request)
         line = {"urn": answer.urn, "type": request.type, "outputs": recorder.raw_object(answer.object)}
-        self._log.write(json.dumps(line) + "\n")
+        with self._lock:  # Pulumi's threads ask at the same time
+            self._log.write(json.dumps(line) + "\n")
         return answer
 
 

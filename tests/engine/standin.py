@@ -13,9 +13,7 @@ unknown ones.
 
 import contextlib
 import hashlib
-import importlib
 import json
-import keyword
 import os
 import sys
 import threading
@@ -35,12 +33,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, re
 
 from mlplatform.preview import recorder
 from mlplatform.preview.graph.replacements import Effect, effect
+from sdk import hints_of
 
 WORLD = "STANDIN_WORLD"
 """Environment variable that names the folder of what exists."""
 MISSING = object()
-IMPORTING = threading.Lock()
-"""The SDK loads its modules when they are asked for, which two threads may not do at once."""
 Object = dict[str, Any]
 Leaf = Callable[..., Any]
 
@@ -90,15 +87,6 @@ class World:
 
 
 # --- outputs ---------------------------------------------------------------------------------------------------------
-
-
-def hints_of(token: str) -> Mapping[str, Any]:
-    """Output types of an AWS resource by Pulumi name, as its SDK class annotates them."""
-    _, path, kind = token.split(":")
-    module = path.partition("/")[0]
-    with IMPORTING:
-        cls = getattr(importlib.import_module(f"pulumi_aws.{module}{'_' * keyword.iskeyword(module)}"), kind)
-    return {key: typing.get_args(hint)[0] for key, hint in _types._raw_return_hints(cls).items()}
 
 
 def completed(name: str, value: Any, hint: Any, leaf: Leaf) -> Any:

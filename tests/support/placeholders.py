@@ -5,7 +5,6 @@ everything that a provider computes; the resource has no id, in a preview as in 
 """
 
 import asyncio
-import importlib
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from pulumi.runtime import mocks, settings, stack
 from mlplatform.core.args import Args
 from mlplatform.preview.recorder.answers import ANSWERS
 from mlplatform.preview.recorder.identities import DEFAULT_PLACE, Place
+from sdk import hints_of
 
 EMPTY: Mapping[type, Any] = {str: "", int: 0, float: 0.0, bool: False}
 """The empty values of plain types."""
@@ -30,20 +30,10 @@ class Placeholders(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         id_ = "an-id" if args.typ == Existing.TYPE else ""
-        return id_, {**_computed(_hints_of(args.typ)), **args.inputs} if args.custom else {}
+        return id_, {**_computed(hints_of(args.typ)), **args.inputs} if args.custom else {}
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         return ANSWERS[args.token](self.place, args.args)
-
-
-def _hints_of(token: str) -> Mapping[str, Any]:
-    """Types of an AWS resource's outputs by Pulumi's names; of others, only what the program gives is known."""
-    package, path, kind = token.split(":")
-    if package != "aws":
-        return {}
-    module = path.partition("/")[0]
-    classes = importlib.import_module(f"pulumi_aws.{'lambda_' if module == 'lambda' else module}")
-    return {key: typing.get_args(hint)[0] for key, hint in _types._raw_return_hints(getattr(classes, kind)).items()}
 
 
 def _computed(hints: Mapping[str, Any]) -> dict[str, Any]:
