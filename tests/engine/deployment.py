@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -230,15 +230,15 @@ def operations_of(events: Iterator[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and that those started, deepest last."""
-    children = [int(line) for line in _children(pid)]
+    """Processes that a process started by any of its threads, and those that they started, deepest last."""
+    children = [int(child) for threads in Path(f"/proc/{pid}/task").glob("*/children") for child in _words(threads)]
     return [*children, *(deeper for child in children for deeper in descendants(child))]
 
 
-def _children(pid: int) -> Sequence[str]:
+def _words(path: Path) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
+        return path.read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
