@@ -15,10 +15,10 @@ pytestmark = needs_cli
 
 MORE_GPUS: Mapping[str, Mapping[str, Any]] = {
     "dev": {"pools.training.spot.limit_gpus": 6},
-    "staging": {"pools.training.spot.limit_gpus": 8},
+    "staging": {"pools.training.on_demand.limit_gpus": 16},
     "prod": {"pools.inference.on_demand.limit_gpus": 14},
 }
-"""Two GPUs more than each environment has."""
+"""More GPUs than each environment has."""
 IN_ENGINE = {
     Action.CREATE: "create",
     Action.DELETE: "delete",
@@ -60,7 +60,7 @@ def test_life_of_an_environment(
 
     edits = MORE_GPUS[stack]
     deployment.write({f"mlplatform:{key}": value for key, value in changed(stack, edits).items()})
-    updated = run("up with two GPUs more", deployment.up)
+    updated = run("up with more GPUs", deployment.up)
     assert (updated.error, updated.changes) == ("", operations(foreseen(stack, edits)))
     refreshed = run("refresh", deployment.refresh)
     assert (refreshed.error, refreshed.count()) == ("", {"refresh": resources})
