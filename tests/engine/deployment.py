@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -13,17 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from standin import WORLD, World, identity_of
 
 from recorded import ROOT
 
-needs_cli = pytest.mark.skipif(
-    shutil.which("pulumi") is None,
-    reason="no Pulumi CLI on PATH; install it (pulumi.com/docs/install) or build it from the Go module proxy: "
-    "go build github.com/pulumi/pulumi/pkg/v3/cmd/pulumi, with its version set by -ldflags",
-)
 HERE = Path(__file__).parent
 PROVIDERS = ("aws", "kubernetes")
 SECONDS = 900

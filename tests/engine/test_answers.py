@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from deployment import Deployment, needs_cli
+from deployment import Deployment
 from pulumi.runtime import rpc
 from pytest_mock import MockerFixture
 
 from environments import composed
 from mlplatform.preview import recorder
 from mlplatform.preview.recorder.monitor import Recorder
+from pulumi_cli import needs_cli
 
 pytestmark = needs_cli
 STACK = "dev"

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from deployment import Deployment, needs_cli
+from deployment import Deployment
 from test_environments import foreseen, operations
 
 from environments import DELETE, changed
+from pulumi_cli import needs_cli
 
 pytestmark = needs_cli
 STACK = "prod"

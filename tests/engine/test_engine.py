@@ -1,6 +1,5 @@
 """The recorder against the real engine: the same programs, of components alone, through Pulumi's Automation API."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,10 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from pulumi_cli import needs_cli
 from recorded import record
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("pulumi") is None,
-    reason="no Pulumi CLI on PATH; install it (pulumi.com/docs/install) or build it from the Go module proxy: "
-    "go build github.com/pulumi/pulumi/pkg/v3/cmd/pulumi, with its version set by -ldflags",
-)
+pytestmark = needs_cli
 
 COMPARED = ("type", "parent", "inputs", "outputs", "protect", "retainOnDelete")
 """What the engine's state and the recorded graph both say of a component."""

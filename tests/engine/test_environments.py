@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from deployment import Deployment, needs_cli
+from deployment import Deployment
 
 from environments import ENVIRONMENTS, changed, composed
 from mlplatform.preview.graph.change import Action, Diff
 from mlplatform.preview.graph.diff import compare
 from mlplatform.preview.graph.model import Graph
+from pulumi_cli import needs_cli
 
 pytestmark = needs_cli
 

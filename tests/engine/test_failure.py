@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from deployment import Deployment, needs_cli
+from deployment import Deployment
 
 from environments import ENVIRONMENTS, composed
+from pulumi_cli import needs_cli
 
 pytestmark = needs_cli
 STACK = "dev"

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from deployment import Deployment, engine_of, kill, needs_cli
+from deployment import Deployment, engine_of, kill
 from standin import RELEASE
 
 from environments import composed
+from pulumi_cli import needs_cli
 
 pytestmark = needs_cli
 SECONDS = 300

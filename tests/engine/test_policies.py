@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,10 @@ from mlplatform_policies.catalogue import RULES
 from mlplatform_policies.exceptions import Exceptions
 from mlplatform_policies.model import ENVIRONMENTS
 from policy_engine import analyzed
+from pulumi_cli import needs_cli
 from recorded import ROOT
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("pulumi") is None,
-    reason="no Pulumi CLI on PATH; install it (pulumi.com/docs/install) or build it from the Go module proxy: "
-    "go build github.com/pulumi/pulumi/pkg/v3/cmd/pulumi, with its version set by -ldflags",
-)
+pytestmark = needs_cli
 Found = set[tuple[str, str, str, str]]
 """Policy, level, URN (empty for the stack), message; of what is undecided, the word and what is not known."""
 UNDECIDED = "undecided"

@@ -11,15 +11,12 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from pulumi_cli import needs_cli
 from recorded import ROOT
 
 COMMAND = str(Path(sys.executable).with_name("mlplatform"))
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("pulumi") is None,
-    reason="no Pulumi CLI on PATH; install it (pulumi.com/docs/install) or build it from the Go module proxy: "
-    "go build github.com/pulumi/pulumi/pkg/v3/cmd/pulumi, with its version set by -ldflags",
-)
+pytestmark = needs_cli
 
 
 def program() -> None:

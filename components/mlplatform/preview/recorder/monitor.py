@@ -192,7 +192,7 @@ class Recorder(mocks.MockMonitor):
         return "failed", {"message": "\n".join(lines), "frames": self._frames_with_code(self.duplicates[urns[0]])}
 
     def unreadable(self, res: Any, problems: Mapping[str, Optional[str]]) -> UnreadableInputError:
-        """The error of a component of which `pulumi up` cannot read inputs: what the SDK says of each, if anything."""
+        """Return the error for a component whose inputs `pulumi up` cannot read, with the SDK's message by input."""
         token, name = res._type, res._name
         frames = (
             node.frames for node in self.nodes.values() if (node.record["type"], node.record["name"]) == (token, name)
