@@ -45,7 +45,8 @@ def operations(diff: Diff) -> dict[str, str]:
 def test_life_of_an_environment(
     stack: str, deploy: Callable[[str], Deployment], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    resources = len(composed(stack).raw["resources"])
+    made_of = composed(stack).raw["resources"]
+    resources = len(made_of)
     deployment = deploy(stack)
     lines = []
 
@@ -69,7 +70,7 @@ def test_life_of_an_environment(
     assert (settled.error, settled.changes) == ("", {})
 
     destroyed = run("destroy", deployment.destroy)
-    if deployment.config["mlplatform:production"] == "true":
+    if any(node["options"].get("protect") for node in made_of):
         assert "protected" in destroyed.error
         assert len(deployment.state()["resources"]) == resources
     else:
